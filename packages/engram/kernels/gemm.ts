@@ -1,0 +1,144 @@
+// Matrix products. One micro-kernel serves all three orientations; what differs is how the right-hand side was packed.
+//
+// Axes: M rows, N columns, K the summed axis. A is row-major [M, K] with a row stride; B is packed into panels of PANEL = 8
+// columns, panel after panel, each [K, 8] (N rounded up to 8, missing columns zero). C is row-major with a row stride of at
+// least N rounded up to 8, and its padding columns are written too.
+// Every element of C is one running sum over k = 0 … K-1 in order, whatever the tile it falls in: so a row's result does not
+// depend on the other rows, and a batch gives the bits of its parts.
+import { floats, zero4 } from "./simd";
+
+const PANEL: i32 = 8;
+
+/**
+ * C = start + A·B. `start` is the row each sum begins with: 0 for none, C itself to accumulate (startStride = cStride),
+ * a bias row with startStride 0. Strides in bytes.
+ */
+export function gemm(
+  c: usize, cStride: usize, start: usize, startStride: usize, a: usize, aStride: usize, panels: usize,
+  m: i32, n: i32, k: i32,
+): void {
+  const panelBytes = floats(k * PANEL);
+  const numPanels = (n + PANEL - 1) / PANEL;
+  const fullRows = m & ~3;
+  for (let p = 0; p < numPanels; p++) {
+    const panel = panels + <usize>p * panelBytes;
+    const column = floats(p * PANEL);
+    for (let i = 0; i < fullRows; i += 4) {
+      tile4x8(
+        c + <usize>i * cStride + column, cStride, start == 0 ? 0 : start + <usize>i * startStride + column, startStride,
+        a + <usize>i * aStride, aStride, panel, k,
+      );
+    }
+  }
+  for (let i = fullRows; i < m; i++) {
+    row(c + <usize>i * cStride, start == 0 ? 0 : start + <usize>i * startStride, a + <usize>i * aStride, panels, numPanels, k);
+  }
+}
+
+// Eight accumulators: as many as the vector registers hold beside the operands (more spill and halve the rate).
+// @ts-ignore: decorator
+@inline
+function tile4x8(c: usize, cStride: usize, start: usize, startStride: usize, a: usize, aStride: usize, panel: usize, k: i32): void {
+  let s00 = zero4(), s01 = zero4(), s10 = zero4(), s11 = zero4();
+  let s20 = zero4(), s21 = zero4(), s30 = zero4(), s31 = zero4();
+  if (start != 0) {
+    s00 = v128.load(start); s01 = v128.load(start, 16);
+    s10 = v128.load(start + startStride); s11 = v128.load(start + startStride, 16);
+    s20 = v128.load(start + 2 * startStride); s21 = v128.load(start + 2 * startStride, 16);
+    s30 = v128.load(start + 3 * startStride); s31 = v128.load(start + 3 * startStride, 16);
+  }
+  let a0 = a, a1 = a + aStride, a2 = a + 2 * aStride, a3 = a + 3 * aStride;
+  for (const end = panel + floats(k * PANEL); panel < end; panel += 32) {
+    const b0 = v128.load(panel), b1 = v128.load(panel, 16);
+    let x = v128.load_splat<f32>(a0);
+    s00 = f32x4.add(s00, f32x4.mul(x, b0)); s01 = f32x4.add(s01, f32x4.mul(x, b1));
+    x = v128.load_splat<f32>(a1);
+    s10 = f32x4.add(s10, f32x4.mul(x, b0)); s11 = f32x4.add(s11, f32x4.mul(x, b1));
+    x = v128.load_splat<f32>(a2);
+    s20 = f32x4.add(s20, f32x4.mul(x, b0)); s21 = f32x4.add(s21, f32x4.mul(x, b1));
+    x = v128.load_splat<f32>(a3);
+    s30 = f32x4.add(s30, f32x4.mul(x, b0)); s31 = f32x4.add(s31, f32x4.mul(x, b1));
+    a0 += 4; a1 += 4; a2 += 4; a3 += 4;
+  }
+  v128.store(c, s00); v128.store(c, s01, 16);
+  v128.store(c + cStride, s10); v128.store(c + cStride, s11, 16);
+  v128.store(c + 2 * cStride, s20); v128.store(c + 2 * cStride, s21, 16);
+  v128.store(c + 3 * cStride, s30); v128.store(c + 3 * cStride, s31, 16);
+}
+
+// One row: four panels side by side keep as many sums in flight as the tile of four rows does.
+function row(c: usize, start: usize, a: usize, panels: usize, numPanels: i32, k: i32): void {
+  const panelBytes = floats(k * PANEL);
+  let p = 0;
+  for (; p + 4 <= numPanels; p += 4) {
+    const column = floats(p * PANEL);
+    tile1x32(c + column, start == 0 ? 0 : start + column, a, panels + <usize>p * panelBytes, panelBytes);
+  }
+  for (; p < numPanels; p++) {
+    const column = floats(p * PANEL);
+    tile1x8(c + column, start == 0 ? 0 : start + column, a, panels + <usize>p * panelBytes, panelBytes);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function tile1x32(c: usize, start: usize, a: usize, p0: usize, panelBytes: usize): void {
+  let s0 = zero4(), s1 = zero4(), s2 = zero4(), s3 = zero4(), s4 = zero4(), s5 = zero4(), s6 = zero4(), s7 = zero4();
+  if (start != 0) {
+    s0 = v128.load(start); s1 = v128.load(start, 16); s2 = v128.load(start, 32); s3 = v128.load(start, 48);
+    s4 = v128.load(start, 64); s5 = v128.load(start, 80); s6 = v128.load(start, 96); s7 = v128.load(start, 112);
+  }
+  let p1 = p0 + panelBytes, p2 = p1 + panelBytes, p3 = p2 + panelBytes;
+  for (const end = p1; p0 < end; p0 += 32) {
+    const x = v128.load_splat<f32>(a);
+    s0 = f32x4.add(s0, f32x4.mul(x, v128.load(p0))); s1 = f32x4.add(s1, f32x4.mul(x, v128.load(p0, 16)));
+    s2 = f32x4.add(s2, f32x4.mul(x, v128.load(p1))); s3 = f32x4.add(s3, f32x4.mul(x, v128.load(p1, 16)));
+    s4 = f32x4.add(s4, f32x4.mul(x, v128.load(p2))); s5 = f32x4.add(s5, f32x4.mul(x, v128.load(p2, 16)));
+    s6 = f32x4.add(s6, f32x4.mul(x, v128.load(p3))); s7 = f32x4.add(s7, f32x4.mul(x, v128.load(p3, 16)));
+    a += 4; p1 += 32; p2 += 32; p3 += 32;
+  }
+  v128.store(c, s0); v128.store(c, s1, 16); v128.store(c, s2, 32); v128.store(c, s3, 48);
+  v128.store(c, s4, 64); v128.store(c, s5, 80); v128.store(c, s6, 96); v128.store(c, s7, 112);
+}
+
+// @ts-ignore: decorator
+@inline
+function tile1x8(c: usize, start: usize, a: usize, panel: usize, panelBytes: usize): void {
+  let s0 = zero4(), s1 = zero4();
+  if (start != 0) {
+    s0 = v128.load(start); s1 = v128.load(start, 16);
+  }
+  for (const end = panel + panelBytes; panel < end; panel += 32) {
+    const x = v128.load_splat<f32>(a);
+    s0 = f32x4.add(s0, f32x4.mul(x, v128.load(panel))); s1 = f32x4.add(s1, f32x4.mul(x, v128.load(panel, 16)));
+    a += 4;
+  }
+  v128.store(c, s0); v128.store(c, s1, 16);
+}
+
+/**
+ * Packs a block of W [rows, columns] for x·Wᵀ: row j of the block becomes column n0 + j of the panels, column i of the block
+ * becomes position k0 + i of the summed axis. `k` is the panels' summed length. What no block covers must have been zeroed once.
+ */
+export function packTransposed(panels: usize, k: i32, n0: i32, k0: i32, w: usize, wStride: usize, rows: i32, columns: i32): void {
+  for (let j = 0; j < rows; j++) {
+    const n = n0 + j;
+    let to = panels + floats((n / PANEL) * k * PANEL + k0 * PANEL + (n % PANEL));
+    let from = w + <usize>j * wStride;
+    for (const end = from + floats(columns); from < end; from += 4) {
+      store<f32>(to, load<f32>(from));
+      to += floats(PANEL);
+    }
+  }
+}
+
+/** Packs a block of W [rows, columns] for y·W: row i becomes position k0 + i of the summed axis, column j becomes column n0 + j. */
+export function packPlain(panels: usize, k: i32, n0: i32, k0: i32, w: usize, wStride: usize, rows: i32, columns: i32): void {
+  for (let i = 0; i < rows; i++) {
+    const from = w + <usize>i * wStride;
+    for (let j = 0; j < columns; j++) {
+      const n = n0 + j;
+      store<f32>(panels + floats((n / PANEL) * k * PANEL + (k0 + i) * PANEL + (n % PANEL)), load<f32>(from + floats(j)));
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// Hands out the bytes of one WebAssembly memory: first fit, neighbours merged on free. Called when buffers are planned, never
+// within a step, so it is written to be plain rather than quick.
+import { EngramError } from "../errors.js";
+
+const ALIGNMENT = 64;
+/** Address 0 stands for "none" in kernel arguments, so the first block starts after it. */
+const FIRST_BYTE = 1024;
+
+interface Gap {
+  at: number;
+  bytes: number;
+}
+
+export class Arena {
+  private readonly gaps: Gap[] = [];
+  private readonly sizes = new Map<number, number>();
+  private end = FIRST_BYTE;
+  private used = 0;
+  private peak = 0;
+
+  /** @param grow makes the memory at least so many bytes large, or throws */
+  constructor(private readonly grow: (bytes: number) => void) {}
+
+  /** Zeroed bytes, aligned to a cache line. */
+  allocate(bytes: number, zero: (at: number, bytes: number) => void): number {
+    const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
+    const at = this.takeGap(size) ?? this.extend(size);
+    this.sizes.set(at, size);
+    this.used += size;
+    this.peak = Math.max(this.peak, this.used);
+    zero(at, size);
+    return at;
+  }
+
+  free(at: number): void {
+    const bytes = this.sizes.get(at);
+    if (bytes === undefined) throw new EngramError(`internal: ${at} is not an allocated block`);
+    this.sizes.delete(at);
+    this.used -= bytes;
+    this.release({ at, bytes });
+  }
+
+  get bytesInUse(): number {
+    return this.used;
+  }
+
+  get peakBytes(): number {
+    return this.peak;
+  }
+
+  private takeGap(size: number): number | undefined {
+    const index = this.gaps.findIndex((gap) => gap.bytes >= size);
+    const gap = this.gaps[index];
+    if (gap === undefined) return undefined;
+    const at = gap.at;
+    gap.at += size;
+    gap.bytes -= size;
+    if (gap.bytes === 0) this.gaps.splice(index, 1);
+    return at;
+  }
+
+  private extend(size: number): number {
+    const at = this.end;
+    this.grow(at + size);
+    this.end = at + size;
+    return at;
+  }
+
+  private release(freed: Gap): void {
+    const after = this.gaps.findIndex((gap) => gap.at > freed.at);
+    const index = after === -1 ? this.gaps.length : after;
+    this.gaps.splice(index, 0, freed);
+    this.mergeWithNext(index);
+    if (index > 0) this.mergeWithNext(index - 1);
+    const last = this.gaps[this.gaps.length - 1];
+    if (last !== undefined && last.at + last.bytes === this.end) {
+      this.end = last.at;
+      this.gaps.pop();
+    }
+  }
+
+  private mergeWithNext(index: number): void {
+    const gap = this.gaps[index];
+    const next = this.gaps[index + 1];
+    if (gap === undefined || next === undefined || gap.at + gap.bytes !== next.at) return;
+    gap.bytes += next.bytes;
+    this.gaps.splice(index + 1, 1);
+  }
+}

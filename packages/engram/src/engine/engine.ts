@@ -1,0 +1,97 @@
+// One WebAssembly memory, the kernels bound to it, and the arena that hands out its bytes. A model owns one engine; what the
+// engine holds is freed with it by the garbage collector, so dropping a model needs no call.
+import { EngramError } from "../errors.js";
+import { Arena } from "./arena.js";
+import { descriptors, type Kernels } from "./kernels.generated.js";
+import { kernelModule } from "./module.js";
+
+const PAGE = 65536;
+/** WebAssembly's 32-bit addresses end here. */
+const MAX_PAGES = 65536;
+
+export type Descriptor = keyof typeof descriptors;
+export type DescriptorFields<D extends Descriptor> = Readonly<Record<(typeof descriptors)[D][number], number>>;
+
+export class Engine {
+  readonly memory: WebAssembly.Memory;
+  readonly kernels: Kernels;
+  readonly isShared: boolean;
+  readonly arena: Arena;
+
+  private constructor(memory: WebAssembly.Memory, isShared: boolean) {
+    this.memory = memory;
+    this.isShared = isShared;
+    const instance = new WebAssembly.Instance(kernelModule(isShared), { env: { memory } });
+    this.kernels = instance.exports as unknown as Kernels;
+    this.arena = new Arena((bytes) => this.grow(bytes));
+  }
+
+  /** An engine on a memory of its own. */
+  static create(): Engine {
+    return new Engine(new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES }), false);
+  }
+
+  /** An engine on a memory that threads share; `maximumBytes` is reserved, not used. */
+  static createShared(maximumBytes: number): Engine {
+    const maximum = Math.min(MAX_PAGES, Math.ceil(maximumBytes / PAGE));
+    return new Engine(new WebAssembly.Memory({ initial: 1, maximum, shared: true }), true);
+  }
+
+  /** A further thread's engine on a memory that another engine owns: it runs kernels but must not allocate. */
+  static attach(memory: WebAssembly.Memory): Engine {
+    return new Engine(memory, true);
+  }
+
+  allocate(bytes: number): number {
+    return this.arena.allocate(bytes, (at, size) => new Uint8Array(this.memory.buffer, at, size).fill(0));
+  }
+
+  free(pointer: number): void {
+    this.arena.free(pointer);
+  }
+
+  /** A view taken fresh: it is detached when the memory grows, so it must not be kept over an allocation. */
+  f32(pointer: number, length: number): Float32Array {
+    return new Float32Array(this.memory.buffer, pointer, length);
+  }
+
+  i32(pointer: number, length: number): Int32Array {
+    return new Int32Array(this.memory.buffer, pointer, length);
+  }
+
+  f64(pointer: number, length: number): Float64Array {
+    return new Float64Array(this.memory.buffer, pointer, length);
+  }
+
+  u8(pointer: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, pointer, length);
+  }
+
+  /** Writes a descriptor struct (kernels/: `@unmanaged class`) at `pointer`; see `descriptorBytes`. */
+  writeDescriptor<D extends Descriptor>(pointer: number, name: D, fields: DescriptorFields<D>): void {
+    const order = descriptors[name] as readonly string[];
+    const words = this.i32(pointer, order.length);
+    const values = fields as Readonly<Record<string, number>>;
+    for (let i = 0; i < order.length; i++) words[i] = values[order[i] as string] as number;
+  }
+
+  private grow(bytesNeeded: number): void {
+    const pages = Math.ceil(bytesNeeded / PAGE) - this.memory.buffer.byteLength / PAGE;
+    if (pages <= 0) return;
+    try {
+      this.memory.grow(pages);
+    } catch (cause) {
+      throw new EngramError(
+        `${Math.ceil(bytesNeeded / 2 ** 20)} MiB are needed and WebAssembly gives at most 4096 MiB (or this machine has no more): ` +
+          "lower the batch size, sequence length or nrCells, or set recompute: true",
+        "ENGINE",
+        { cause },
+      );
+    }
+  }
+}
+
+/** Bytes of a descriptor struct. */
+export function descriptorBytes(name: Descriptor): number {
+  return (descriptors[name] as readonly string[]).length * 4;
+}
