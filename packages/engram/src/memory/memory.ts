@@ -45,6 +45,9 @@ export interface SparseTensor {
   readonly values: Float32Array;
 }
 
+/** A field of a whole batch: [batch, …] dense, or one sparse tensor for each element. */
+export type FieldValues = Tensor | readonly SparseTensor[];
+
 /** A kind of memory with its sizes: DNC's (dense), SAM's (sparse) or SDNC's (sparse with links). Pure description, no buffers. */
 export interface Memory {
   readonly sections: readonly InterfaceSection[];
@@ -64,8 +67,8 @@ export interface Memory {
   open(engine: Engine): MemoryTape;
   /** The empty memory of `batch` elements. */
   emptySnapshot(batch: number): MemorySnapshot;
-  /** From the unpadded tensors of `stateFields` ([batch, …] each, checked by the caller), and the clock where there is one. */
-  snapshotFromTensors(tensors: ReadonlyMap<string, Tensor>, batch: number, clock: number | undefined): MemorySnapshot;
+  /** From the unpadded tensors of `stateFields` (checked by the caller), and the clock where there is one. */
+  snapshotFromTensors(tensors: ReadonlyMap<string, FieldValues>, batch: number, clock: number | undefined): MemorySnapshot;
   /** The whole state of one field as [batch, …]. */
   tensorFromSnapshot(snapshot: MemorySnapshot, field: string): Tensor;
   /** One field of one element as positions and values. */
@@ -88,6 +91,8 @@ export interface MemoryTape {
   reserve(batch: number, accesses: number, record: boolean): void;
   /** Bytes held on the engine. */
   readonly bytes: number;
+  /** Frees them. */
+  dispose(): void;
   /** Empties the memory and its clock. */
   clear(): void;
   /** A copy of the present state. */
@@ -105,8 +110,8 @@ export interface MemoryTape {
   /** Ends the sequence: each element's state is the one after its last access. */
   end(): void;
 
-  /** Gradients with respect to the state after `end`, by field name, [batch, …] in element order; absent ones are zero. */
-  beginBackward(stateGradients?: ReadonlyMap<string, Tensor>): void;
+  /** Gradients with respect to the state after `end`, by field name, in element order; absent ones are zero. */
+  beginBackward(stateGradients?: ReadonlyMap<string, FieldValues>): void;
   /**
    * Goes back through the latest access not yet gone back through.
    * @param dInterface dξ, [active, interfaceWidth], written (padding too)
@@ -116,8 +121,8 @@ export interface MemoryTape {
   backward(active: number, dInterface: number, dReads: number, interfaceVector: number): void;
   /** Ends going back; the gradients with respect to the state at `begin` can be read until the next `reserve`. */
   endBackward(): void;
-  /** One of `gradientFields`, [batch, …] in element order. */
-  stateGradient(field: string): Tensor;
+  /** One of `gradientFields`, in element order: dense from a dense memory, sparse from a sparse one (never anything sized by N). */
+  stateGradient(field: string): FieldValues;
 
   /** Appends the debug values of the element in `row` after the latest access: writes field after field at its offset. */
   debug(row: number, fields: ReadonlyMap<string, Float32Array>): void;
