@@ -49,3 +49,12 @@ test.each(sizes.flatMap((m) => sizes.flatMap((n) => sizes.map((k) => [m, n, k] a
     expect(unpadRows(bench.take(c, m * stride), n, stride)).toBeClose(both, tolerance);
   },
 );
+
+test.each(sizes)("transposeRows of %i rows moves every value", (rows) => {
+  const bench = new KernelBench();
+  const values = uniform(seeded(rows), rows * 12);
+  const out = bench.room(12 * rows);
+  bench.kernels.transposeRows(out, rows * 4, bench.put(values), 48, rows, 12);
+  const got = bench.take(out, 12 * rows);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < 12; j++) expect(got[j * rows + i]).toBe(values[i * 12 + j]);
+});

@@ -121,24 +121,71 @@ function tile1x8(c: usize, start: usize, a: usize, panel: usize, panelBytes: usi
  * becomes position k0 + i of the summed axis. `k` is the panels' summed length. What no block covers must have been zeroed once.
  */
 export function packTransposed(panels: usize, k: i32, n0: i32, k0: i32, w: usize, wStride: usize, rows: i32, columns: i32): void {
-  for (let j = 0; j < rows; j++) {
+  let j = 0;
+  while (j < rows) {
     const n = n0 + j;
-    let to = panels + floats((n / PANEL) * k * PANEL + k0 * PANEL + (n % PANEL));
-    let from = w + <usize>j * wStride;
-    for (const end = from + floats(columns); from < end; from += 4) {
-      store<f32>(to, load<f32>(from));
-      to += floats(PANEL);
+    const to = panels + floats((n / PANEL) * k * PANEL + k0 * PANEL + (n % PANEL));
+    const from = w + <usize>j * wStride;
+    if ((n & 3) == 0 && j + 4 <= rows) {
+      packFourRows(to, from, wStride, columns);
+      j += 4;
+    } else {
+      for (let i = 0; i < columns; i++) store<f32>(to + floats(i * PANEL), load<f32>(from + floats(i)));
+      j++;
     }
   }
 }
 
+function packFourRows(to: usize, from: usize, stride: usize, columns: i32): void {
+  let i = 0;
+  for (; i + 4 <= columns; i += 4) {
+    storeTransposed(to + floats(i * PANEL), floats(PANEL), from + floats(i), stride);
+  }
+  for (; i < columns; i++) {
+    for (let j = 0; j < 4; j++) store<f32>(to + floats(i * PANEL + j), load<f32>(from + <usize>j * stride + floats(i)));
+  }
+}
+
+// out[i][j] = in[j][i] for a block of 4 × 4.
+// @ts-ignore: decorator
+@inline
+function storeTransposed(out: usize, outStride: usize, input: usize, inStride: usize): void {
+  const r0 = v128.load(input), r1 = v128.load(input + inStride);
+  const r2 = v128.load(input + 2 * inStride), r3 = v128.load(input + 3 * inStride);
+  const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5), b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5), d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  v128.store(out, v128.shuffle<i64>(a, c, 0, 2));
+  v128.store(out + outStride, v128.shuffle<i64>(a, c, 1, 3));
+  v128.store(out + 2 * outStride, v128.shuffle<i64>(b, d, 0, 2));
+  v128.store(out + 3 * outStride, v128.shuffle<i64>(b, d, 1, 3));
+}
+
 /** Packs a block of W [rows, columns] for y·W: row i becomes position k0 + i of the summed axis, column j becomes column n0 + j. */
 export function packPlain(panels: usize, k: i32, n0: i32, k0: i32, w: usize, wStride: usize, rows: i32, columns: i32): void {
-  for (let i = 0; i < rows; i++) {
-    const from = w + <usize>i * wStride;
-    for (let j = 0; j < columns; j++) {
-      const n = n0 + j;
-      store<f32>(panels + floats((n / PANEL) * k * PANEL + (k0 + i) * PANEL + (n % PANEL)), load<f32>(from + floats(j)));
+  let j = 0;
+  while (j < columns) {
+    const n = n0 + j;
+    let to = panels + floats((n / PANEL) * k * PANEL + k0 * PANEL + (n % PANEL));
+    let from = w + floats(j);
+    const wide = (n & 3) == 0 && j + 4 <= columns;
+    for (const end = to + floats(rows * PANEL); to < end; to += floats(PANEL)) {
+      if (wide) v128.store(to, v128.load(from));
+      else store<f32>(to, load<f32>(from));
+      from += wStride;
     }
+    j += wide ? 4 : 1;
+  }
+}
+
+/** out [columns, rows] = the transpose of in [rows, columns]; columns a multiple of 4. Strides in bytes. */
+export function transposeRows(out: usize, outStride: usize, input: usize, inStride: usize, rows: i32, columns: i32): void {
+  let i = 0;
+  for (; i + 4 <= rows; i += 4) {
+    for (let j = 0; j < columns; j += 4) {
+      storeTransposed(out + <usize>j * outStride + floats(i), outStride, input + <usize>i * inStride + floats(j), inStride);
+    }
+  }
+  for (; i < rows; i++) {
+    for (let j = 0; j < columns; j++) store<f32>(out + <usize>j * outStride + floats(i), load<f32>(input + <usize>i * inStride + floats(j)));
   }
 }

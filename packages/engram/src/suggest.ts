@@ -1,0 +1,34 @@
+// Finds the name somebody meant, for error messages.
+
+/** Number of single-character edits (insert, delete, replace, swap of neighbours) from a to b. */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      let best = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, (beforeLast[j - 2] ?? 0) + 1);
+      row.push(best);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length] ?? 0;
+}
+
+/** The candidate nearest to `word`, spelling aside (case, `_` and `-` do not count); undefined when none is near. */
+export function nearestName(word: string, candidates: Iterable<string>): string | undefined {
+  const plain = (name: string) => name.toLowerCase().replace(/[_-]/g, "");
+  let best: string | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const candidate of candidates) {
+    const distance = editDistance(plain(word), plain(candidate));
+    if (distance < least) {
+      least = distance;
+      best = candidate;
+    }
+  }
+  return least <= Math.max(2, Math.floor(word.length / 2)) ? best : undefined;
+}
