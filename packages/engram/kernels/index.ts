@@ -2,3 +2,5 @@
 export { gemm, packTransposed, packPlain, transposeRows } from "./gemm";
 export { fillZero, copyBytes } from "./bytes";
 export { mapExp, mapSigmoid, mapTanh, mapSoftplus, mapLog, mapSin2Pi, mapCos2Pi } from "./maps";
+export { sumOfSquares, maskSum, scaleInPlace, clampInPlace, sumGradients } from "./reductions";
+export { adam, adamax, rmsprop, sgd, adagrad, adadelta } from "./optimizers";

@@ -67,3 +67,27 @@ export function flushTinyScalar(x: f32): f32 {
 export function accumulate(at: usize, v: v128): void {
   v128.store(at, f32x4.add(v128.load(at), v));
 }
+
+/** The first `lanes` (1 … 4) floats at `at`, the other lanes zero; reads no byte beyond them. With a constant 4 it is one load. */
+// @ts-ignore: decorator
+@inline
+export function loadLanes(at: usize, lanes: i32): v128 {
+  if (lanes == 4) return v128.load(at);
+  if (lanes == 1) return v128.load32_zero(at);
+  const pair = v128.load64_zero(at);
+  return lanes == 2 ? pair : v128.load_lane<f32>(at, pair, 2, 8);
+}
+
+/** Writes the first `lanes` (1 … 4) lanes of v, and no byte beyond them. */
+// @ts-ignore: decorator
+@inline
+export function storeLanes(at: usize, v: v128, lanes: i32): void {
+  if (lanes == 4) {
+    v128.store(at, v);
+  } else if (lanes == 1) {
+    v128.store_lane<f32>(at, v, 0);
+  } else {
+    v128.store_lane<f64>(at, v, 0);
+    if (lanes == 3) v128.store_lane<f32>(at, v, 2, 8);
+  }
+}
