@@ -18,20 +18,21 @@ const LOG2_E: f32 = 1.44269504;
 const LN2_HIGH: f32 = 0.693359375;
 const LN2_LOW: f32 = -2.12194440e-4;
 
-/** eˣ for −87.6 ≤ x ≤ 89.7. With x = n·ln 2 + r it is 2^(n-1) · 2eʳ. */
+/**
+ * e^(sign·x) for −87.6 ≤ sign·x ≤ 89.7, sign a constant 1 or −1 that costs nothing. With sign·x = n·ln 2 + sign·r it is 2^(n-1) · p, p = 2e^(sign·r)
+ * rather than e^(sign·r): 2^(n-1) is then 0 before any product is denormal, and finite for every finite result.
+ */
 // @ts-ignore: decorator
 @inline
-function expWithin(x: v128): v128 {
-  const shifted = f32x4.add(f32x4.mul(x, splat(LOG2_E)), splat(ROUND_HALF_POWER));
+function expWithin(x: v128, sign: f32): v128 {
+  const shifted = f32x4.add(f32x4.mul(x, splat(sign * LOG2_E)), splat(ROUND_HALF_POWER));
   const n = f32x4.sub(shifted, splat(ROUND_HALF_POWER));
-  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, splat(LN2_HIGH))), f32x4.mul(n, splat(LN2_LOW)));
-  // p = 2eʳ rather than eʳ: 2^(n-1) is then 0 before any product is denormal, and finite for every finite result.
-  let p = f32x4.add(f32x4.mul(splat(0.0027641789), r), splat(0.016737342));
-  p = f32x4.add(f32x4.mul(p, r), splat(0.083336525));
-  p = f32x4.add(f32x4.mul(p, r), splat(0.33333042));
-  p = f32x4.add(f32x4.mul(p, r), splat(0.99999988));
-  p = f32x4.add(f32x4.mul(p, r), splat(2));
-  p = f32x4.add(f32x4.mul(p, r), splat(2));
+  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, splat(sign * LN2_HIGH))), f32x4.mul(n, splat(sign * LN2_LOW)));
+  const z = f32x4.mul(r, r);
+  let p = f32x4.add(f32x4.mul(r, splat(sign * 0.0167348813)), splat(0.0833344907));
+  p = f32x4.add(f32x4.mul(z, splat(0.0027726288)), p);
+  p = f32x4.add(f32x4.mul(p, z), f32x4.add(f32x4.mul(r, splat(sign * 0.333330691)), splat(1)));
+  p = f32x4.add(f32x4.mul(p, z), f32x4.add(f32x4.mul(r, splat(sign * 2)), splat(2)));
   return f32x4.mul(p, i32x4.shl(shifted, 23));
 }
 
@@ -39,21 +40,39 @@ function expWithin(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
-  return expWithin(f32x4.pmin(f32x4.pmax(x, splat(-87.5)), splat(89.5)));
+  return expWithin(f32x4.pmin(f32x4.pmax(x, splat(-87.5)), splat(89.5)), 1);
 }
 
 /** eˣ for x ≤ 0 (or NaN), as in a softmax whose largest exponent is 0: one clamp less. */
 // @ts-ignore: decorator
 @inline
 export function expOfNegative4(x: v128): v128 {
-  return expWithin(f32x4.pmax(x, splat(-87.5)));
+  return expWithin(f32x4.pmax(x, splat(-87.5)), 1);
 }
 
 /** σ(x) = 1 / (1 + e⁻ˣ), accurate in both tails. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
-  return f32x4.div(splat(1), f32x4.add(splat(1), exp4(f32x4.neg(x))));
+  const e = expWithin(f32x4.pmin(f32x4.pmax(x, splat(-89.5)), splat(87.5)), -1);
+  return f32x4.div(splat(1), f32x4.add(e, splat(1)));
+}
+
+/** x = σ(x) for the vectors from `at` to `end`, at least one. */
+// @ts-ignore: decorator
+@inline
+export function sigmoidInPlace(at: usize, end: usize): void {
+  do {
+    v128.store(at, sigmoid4(v128.load(at)));
+    at += 16;
+  } while (at < end);
+}
+
+/** dσ/dx from s = σ(x): s·(1 − s). */
+// @ts-ignore: decorator
+@inline
+export function sigmoidSlope(s: v128): v128 {
+  return f32x4.mul(s, f32x4.sub(splat(1), s));
 }
 
 /**
@@ -68,12 +87,29 @@ export function tanh4(x: v128): v128 {
   const power = i32x4.shl(shifted, 23);
   const r = f32x4.sub(x, f32x4.mul(f32x4.sub(shifted, splat(ROUND_POWER)), splat(0.34657359)));
   const z = f32x4.mul(r, r);
-  let q = f32x4.add(f32x4.mul(splat(0.26772556), r), splat(0.66667944));
-  q = f32x4.add(f32x4.mul(splat(0.088757224), z), q);
-  q = f32x4.add(f32x4.mul(q, z), f32x4.add(f32x4.mul(splat(1.3333236), r), splat(1.9999999)));
+  let q = f32x4.add(f32x4.mul(splat(0.267716825), r), splat(0.666669726));
+  q = f32x4.add(f32x4.mul(splat(0.0889475867), z), q);
+  q = f32x4.add(f32x4.mul(q, z), f32x4.add(f32x4.mul(splat(1.33332384), r), splat(2)));
   q = f32x4.sub(f32x4.mul(r, splat(-2)), f32x4.mul(q, z));
   const d = f32x4.sub(f32x4.mul(q, power), f32x4.sub(power, splat(1)));
   return f32x4.div(d, f32x4.sub(d, splat(2)));
+}
+
+/** x = tanh x for the vectors from `at` to `end`, at least one. */
+// @ts-ignore: decorator
+@inline
+export function tanhInPlace(at: usize, end: usize): void {
+  do {
+    v128.store(at, tanh4(v128.load(at)));
+    at += 16;
+  } while (at < end);
+}
+
+/** d tanh/dx from t = tanh(x): 1 − t². */
+// @ts-ignore: decorator
+@inline
+export function tanhSlope(t: v128): v128 {
+  return f32x4.sub(splat(1), f32x4.mul(t, t));
 }
 
 /** ln(1 + x) = x + x²·P/Q for 0 ≤ x ≤ 1. */
@@ -92,7 +128,7 @@ function log1pOfUnit(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function softplus4(x: v128): v128 {
-  return f32x4.add(f32x4.pmax(x, zero4()), log1pOfUnit(expOfNegative4(f32x4.neg(f32x4.abs(x)))));
+  return f32x4.add(f32x4.pmax(x, zero4()), log1pOfUnit(expWithin(f32x4.pmin(f32x4.abs(x), splat(87.5)), -1)));
 }
 
 /** ln x, denormals included. With x = 2^k·(1 + f), s = f/(2 + f): ln(1 + f) = 2s + s³·(…) = f − (f²/2 − s·(f²/2 + s²·(…))). */

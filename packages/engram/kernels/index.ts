@@ -4,3 +4,6 @@ export { fillZero, copyBytes } from "./bytes";
 export { mapExp, mapSigmoid, mapTanh, mapSoftplus, mapLog, mapSin2Pi, mapCos2Pi } from "./maps";
 export { sumOfSquares, maskSum, scaleInPlace, clampInPlace, sumGradients } from "./reductions";
 export { adam, adamax, rmsprop, sgd, adagrad, adadelta } from "./optimizers";
+export { lstmForward, lstmBackward } from "./lstm";
+export { gruForward, gruBackward } from "./gru";
+export { rnnTanhForward, rnnTanhBackward, rnnReluForward, rnnReluBackward } from "./rnn";

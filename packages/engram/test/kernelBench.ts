@@ -58,3 +58,8 @@ export function unpadRows(values: ArrayLike<number>, width: number, stride: numb
   }
   return unpadded;
 }
+
+/** n rounded up to 8, the width of padded rows of activations. */
+export function pad8(n: number): number {
+  return (n + 7) & ~7;
+}
