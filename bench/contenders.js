@@ -53,10 +53,11 @@ async function start(entrant) {
 }
 
 /**
- * Measures entrants `{ case, contender }` in turn. One of ours that fails its checks fails the run; another's failure is noted.
+ * Measures entrants `{ case, contender }` in turn, ours each with a probe of the machine's product rate just before. One of ours
+ * that fails its checks fails the run; another's failure is noted.
  * @returns for each entrant its times' summary, the median of each round, and memory
  */
-export async function measureTogether(entrants, { rounds, seconds, warmUpSeconds, repetitions, say }) {
+export async function measureTogether(entrants, { rounds, seconds, warmUpSeconds, repetitions, prober, say }) {
   try {
     for (const entrant of entrants) {
       say(`${entrant.case.name}: ${entrant.contender.label}: check`);
@@ -72,7 +73,9 @@ export async function measureTogether(entrants, { rounds, seconds, warmUpSeconds
     for (let round = 1; round <= rounds; round++) {
       for (const entrant of able) {
         say(`${entrant.case.name}: ${entrant.contender.label}: round ${round} of ${rounds}`);
-        entrant.rounds.push(await entrant.process.request({ op: "measure", repetitions, seconds }));
+        const { side, threads } = entrant.contender;
+        const gflops = side === "engram" ? await prober.productRate(threads) : undefined;
+        entrant.rounds.push({ ...(await entrant.process.request({ op: "measure", repetitions, seconds })), gflops });
       }
     }
   } finally {
@@ -91,6 +94,7 @@ function resultOf({ case: given, contender, failure, rounds, hello, prepared }) 
     ...base,
     ms: summarize(rounds.flatMap((round) => round.times)),
     roundMs: rounds.map((round) => median(round.times)),
+    roundGflops: side === "engram" ? rounds.map((round) => round.gflops) : undefined,
     peakBytes: last.peakBytes,
     memory: last.memory,
     prepared,

@@ -12,17 +12,14 @@ function ratioOf(theirs, ours) {
 const ownBy = (results, threads) => results.find((each) => each.side === "engram" && each.threads === threads);
 
 /** All figures of one case from its contenders' results. */
-export function figuresOf(given, results, probes) {
+export function figuresOf(given, results) {
   const ours = results.filter((each) => each.side === "engram");
   const most = ours.at(-1);
   const peers = results.filter((each) => each.side === "pytorch-dnc" && each.ms !== undefined);
   const asMarked = peers.find((each) => !each.keepState);
   const fastest = [...peers].sort((a, b) => a.ms.median - b.ms.median)[0];
   const flops = productFlops(given);
-  const shareOf = (result) => {
-    const rate = probes.find((probe) => probe.threads === result.threads)?.gflops;
-    return rate === undefined ? undefined : flops / (result.ms.median / 1000) / (rate * 1e9);
-  };
+  const shareOf = ({ roundMs, roundGflops }) => median(roundMs.map((ms, round) => flops / (ms * 1e-3) / (roundGflops[round] * 1e9)));
   const ratio = ratioOf(asMarked, most);
   return {
     case: given,

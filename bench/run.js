@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { cases, select, sweeps, table } from "./cases.js";
 import { contendersFor, engram, measureTogether, pytorch } from "./contenders.js";
-import { probe } from "./probes.js";
+import { Prober } from "./probes.js";
 import { caseTable, exponentOf, figuresOf, probeTable, sweepTable } from "./report.js";
 import { lineChart } from "./svg.js";
 
@@ -67,9 +67,9 @@ function machine() {
   return { cpu: cpus()[0]?.model, cores: availableParallelism(), node: process.version, platform: process.platform, load: loadavg()[0] };
 }
 
-async function runCase(given, settings, probes) {
+async function runCase(given, settings) {
   const entrants = contendersFor(given, settings).map((contender) => ({ case: given, contender }));
-  return figuresOf(given, await measureTogether(entrants, settings), probes);
+  return figuresOf(given, await measureTogether(entrants, settings));
 }
 
 /** Where Python's own loops take minutes there is nothing to learn from waiting. */
@@ -114,44 +114,54 @@ function printPeer(hello) {
   if (hello.productGflops < 30) console.log("WARNING: that is a reference BLAS: install OpenBLAS for a fair comparison (bench/README.md)");
 }
 
+async function measureCases(list, settings) {
+  const figures = [];
+  for (const given of list) figures.push(await runCase(given, settings));
+  if (figures.length === 0) return figures;
+  const results = figures.flatMap((each) => each.results);
+  printPeer(results.find((each) => each.side === "pytorch-dnc")?.hello);
+  console.log(`\n${caseTable(figures, settings.threads)}\n`);
+  for (const each of results) if (each.failure) console.log(`${each.case}: ${each.label}: ${each.failure}`);
+  return figures;
+}
+
+async function measureSweeps(list, settings, plots) {
+  const swept = [];
+  for (const given of list) {
+    const result = await runSweep(given, settings);
+    swept.push(result);
+    console.log(`${sweepTable(result.sweep, result.results, result.exponent)}\n`);
+    if (plots !== undefined) write(join(plots, `${given.name}.svg`), plotOf(result));
+  }
+  return swept;
+}
+
 async function main() {
   const { values } = parseArgs({ options: flags });
   if (values.help) return console.log(usage);
   if (values.list) return console.log([...cases, ...sweeps].map((each) => each.name).join("\n"));
   const settings = settingsFrom(values);
-  const { cases: chosenCases, sweeps: chosenSweeps } = chosen(values.case);
+  const wanted = chosen(values.case);
   const about = machine();
   console.log(`${about.cpu}, ${about.cores} cores, Node ${about.node}, load ${about.load.toFixed(2)}`);
   if (about.load > 0.3) console.log("NOTE: the machine is busy; figures will be high and ratios uncertain");
 
-  const probes = [];
-  for (const threads of new Set([1, settings.threads])) probes.push(await probe(threads));
-  console.log(`\n${probeTable(probes)}\n`);
-
-  const figures = [];
-  for (const given of chosenCases) figures.push(await runCase(given, settings, probes));
-  if (figures.length > 0) {
-    printPeer(figures.flatMap((each) => each.results).find((each) => each.side === "pytorch-dnc")?.hello);
-    console.log(`\n${caseTable(figures, settings.threads)}\n`);
-    for (const each of figures.flatMap((row) => row.results)) if (each.failure) console.log(`${each.case}: ${each.label}: ${each.failure}`);
+  settings.prober = new Prober(settings.threads);
+  try {
+    const probes = [];
+    for (const threads of new Set([1, settings.threads])) probes.push(await settings.prober.everything(threads));
+    console.log(`\n${probeTable(probes)}\n`);
+    const measured = {
+      when: new Date().toISOString(),
+      machine: about,
+      probes,
+      cases: await measureCases(wanted.cases, settings),
+      sweeps: await measureSweeps(wanted.sweeps, settings, values.svg),
+    };
+    if (values.json !== undefined) write(values.json, `${JSON.stringify(measured, null, 1)}\n`);
+  } finally {
+    await settings.prober.close();
   }
-  const swept = [];
-  for (const given of chosenSweeps) {
-    const result = await runSweep(given, settings);
-    swept.push(result);
-    console.log(`${sweepTable(result.sweep, result.results, result.exponent)}\n`);
-    if (values.svg !== undefined) write(join(values.svg, `${given.name}.svg`), plotOf(result));
-  }
-  const { threads, rounds, seconds, quick } = settings;
-  const all = {
-    when: new Date().toISOString(),
-    machine: about,
-    settings: { threads, rounds, seconds, quick },
-    probes,
-    cases: figures,
-    sweeps: swept,
-  };
-  if (values.json !== undefined) write(values.json, `${JSON.stringify(all, null, 1)}\n`);
 }
 
 await main().catch((problem) => {
