@@ -7,3 +7,6 @@ export { adam, adamax, rmsprop, sgd, adagrad, adadelta } from "./optimizers";
 export { lstmForward, lstmBackward } from "./lstm";
 export { gruForward, gruBackward } from "./gru";
 export { rnnTanhForward, rnnTanhBackward, rnnReluForward, rnnReluBackward } from "./rnn";
+export { clampForward, clampBackward } from "./clamp";
+export { addRows, scaleRows, columnSums, gatherRows, scatterRows, scatterBlock } from "./rows";
+export { firstNonFinite, equalBytes } from "./inspection";
