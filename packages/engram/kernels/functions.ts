@@ -115,7 +115,7 @@ export function tanhSlope(t: v128): v128 {
 /** ln(1 + x) = x + x²·P/Q for 0 ≤ x ≤ 1. */
 // @ts-ignore: decorator
 @inline
-function log1pOfUnit(x: v128): v128 {
+export function log1pOfUnit(x: v128): v128 {
   let p = f32x4.add(f32x4.mul(splat(0.000541377114), x), splat(-0.0065318807));
   p = f32x4.add(f32x4.mul(p, x), splat(-0.332192898));
   p = f32x4.add(f32x4.mul(p, x), splat(-0.5));

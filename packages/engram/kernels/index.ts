@@ -10,3 +10,5 @@ export { rnnTanhForward, rnnTanhBackward, rnnReluForward, rnnReluBackward } from
 export { clampForward, clampBackward } from "./clamp";
 export { addRows, scaleRows, columnSums, gatherRows, scatterRows, scatterBlock } from "./rows";
 export { firstNonFinite, equalBytes } from "./inspection";
+export { binaryCrossEntropyRows, meanSquaredErrorRows, softmaxCrossEntropyRows, softmaxCrossEntropyIndexRows } from "./losses";
+export { sumReadout, sumReadoutBackward, lastReadout, lastReadoutBackward } from "./readouts";

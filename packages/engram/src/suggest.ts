@@ -32,3 +32,9 @@ export function nearestName(word: string, candidates: Iterable<string>): string 
   }
   return least <= Math.max(2, Math.floor(word.length / 2)) ? best : undefined;
 }
+
+/** `; did you mean 'x'?` for the end of an error message, or nothing when no candidate is near. */
+export function didYouMean(word: unknown, candidates: Iterable<string>): string {
+  const nearest = typeof word === "string" ? nearestName(word, candidates) : undefined;
+  return nearest === undefined ? "" : `; did you mean '${nearest}'?`;
+}

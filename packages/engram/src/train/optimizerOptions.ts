@@ -1,6 +1,6 @@
 // The optimizers' options: PyTorch's names in camel case, PyTorch's defaults, and what each may be.
 import { ConfigError } from "../errors.js";
-import { nearestName } from "../suggest.js";
+import { didYouMean } from "../suggest.js";
 
 /** The options of all optimizers; which of them an optimizer has is in `optimizerDefaults`. */
 export interface OptimizerSettings {
@@ -110,17 +110,10 @@ function checkSetting(what: string, setting: Setting, value: unknown): void {
   }
 }
 
-/** `; did you mean 'x'?`, or nothing when no candidate is near. */
-export function hint(word: string, candidates: readonly string[]): string {
-  const nearest = word === "lr" && candidates.includes("learningRate") ? "learningRate" : nearestName(word, candidates);
-  return nearest === undefined ? "" : `; did you mean '${nearest}'?`;
-}
-
 /** @throws {ConfigError} unless `name` is one of `optimizerNames` */
 export function checkOptimizerName(name: unknown): asserts name is OptimizerName {
   if (optimizerNames.some((known) => known === name)) return;
-  const near = typeof name === "string" ? hint(name, optimizerNames) : "";
-  throw new ConfigError(`optimizer must be one of ${optimizerNames.join(", ")}, got ${show(name)}${near}`);
+  throw new ConfigError(`optimizer must be one of ${optimizerNames.join(", ")}, got ${show(name)}${didYouMean(name, optimizerNames)}`);
 }
 
 /**
@@ -138,7 +131,8 @@ export function resolveSettings(
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined) continue;
     if (!known.includes(key)) {
-      throw new ConfigError(`${where}${key} is not an option of optimizer '${name}' (it has ${known.join(", ")})${hint(key, known)}`);
+      const hint = didYouMean(key === "lr" ? "learningRate" : key, known); // PyTorch's short name
+      throw new ConfigError(`${where}${key} is not an option of optimizer '${name}' (it has ${known.join(", ")})${hint}`);
     }
     checkSetting(where + key, key as Setting, value);
     settings[key] = value;

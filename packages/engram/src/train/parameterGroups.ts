@@ -1,6 +1,7 @@
 // Which weights share which optimizer settings: parameter groups by name, resolved to ranges of the flat weight arena.
 import { ConfigError } from "../errors.js";
-import { hint, type OptimizerName, type OptimizerSettings, resolveSettings, show } from "./optimizerOptions.js";
+import { didYouMean } from "../suggest.js";
+import { type OptimizerName, type OptimizerSettings, resolveSettings, show } from "./optimizerOptions.js";
 
 /** Where a parameter lies in the flat arenas of weights and gradients, in floats. */
 export interface ParameterRange {
@@ -44,7 +45,8 @@ function members(group: ParameterGroup, names: readonly string[], where: string)
   const matches = matcher(group, where);
   if (Array.isArray(group.parameters)) {
     const unknown = (group.parameters as readonly string[]).find((name) => !names.includes(name));
-    if (unknown !== undefined) throw new ConfigError(`${where}.parameters: the model has no parameter '${unknown}'${hint(unknown, names)}`);
+    if (unknown !== undefined)
+      throw new ConfigError(`${where}.parameters: the model has no parameter '${unknown}'${didYouMean(unknown, names)}`);
   }
   const found = names.filter(matches);
   if (found.length === 0) throw new ConfigError(`${where}.parameters matches none of the model's parameters: ${names.join(", ")}`);
