@@ -12,3 +12,4 @@ export { addRows, scaleRows, columnSums, gatherRows, scatterRows, scatterBlock }
 export { firstNonFinite, equalBytes } from "./inspection";
 export { binaryCrossEntropyRows, meanSquaredErrorRows, softmaxCrossEntropyRows, softmaxCrossEntropyIndexRows } from "./losses";
 export { sumReadout, sumReadoutBackward, lastReadout, lastReadoutBackward } from "./readouts";
+export { denseForward, denseBackward, denseRestore } from "./denseMemory";

@@ -1,0 +1,92 @@
+// Where to write next, by how little a cell is in use (models.md §2, step 3): û = ε + (1 − ε)·u, φ = cells by ascending û (ties:
+// lower index first; a constant in the backward pass), a[φ_j] = (1 − û[φ_j])·P_j with P_j = Π_{i<j} û[φ_i].
+//
+// usage, adjusted (û), allocation, product (P_j of cell φ_j, what the backward pass needs) [Np]; order (φ) i32 [Np].
+import { floats, splat, TINY, VECTOR } from "./simd";
+
+/** Least value of û: keeps the gradient of a product of empty cells from vanishing altogether. */
+const EPSILON: f32 = 1e-6;
+
+/** `keys` [Np] is scratch. Padding of `product` and `allocation` is set to 0. */
+export function allocationForward(
+  allocation: usize, product: usize, order: usize, adjusted: usize, keys: usize, usage: usize, cells: i32, paddedCells: i32,
+): void {
+  const bytes = floats(paddedCells);
+  for (let at: usize = 0; at < bytes; at += VECTOR) {
+    const x = adjust(v128.load(usage + at));
+    v128.store(adjusted + at, x);
+    // As a signed integer this orders as the float does; unlike a comparison of floats it orders NaN too, so φ is always a permutation.
+    v128.store(keys + at, v128.xor(x, i32x4.shr_u(i32x4.shr_s(x, 31), 1)));
+  }
+  sortByCounting(order, keys, cells, paddedCells);
+  productsInOrder(product, order, adjusted, cells, paddedCells);
+  allocationRecall(allocation, adjusted, product, usage, paddedCells);
+}
+
+/** a and û again, from what was saved. */
+export function allocationRecall(allocation: usize, adjusted: usize, product: usize, usage: usize, paddedCells: i32): void {
+  for (let at: usize = 0; at < floats(paddedCells); at += VECTOR) {
+    const x = adjust(v128.load(usage + at));
+    v128.store(adjusted + at, x);
+    v128.store(allocation + at, f32x4.mul(f32x4.sub(splat(1), x), v128.load(product + at)));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function adjust(usage: v128): v128 {
+  return f32x4.add(splat(EPSILON), f32x4.mul(splat(1 - EPSILON), usage));
+}
+
+/** order[rank of i] = i, the rank counted as the cells that come before i. Quadratic, but without branches and four ranks at a time. */
+function sortByCounting(order: usize, keys: usize, cells: i32, paddedCells: i32): void {
+  const end = keys + floats(cells);
+  for (let i = 0; i < paddedCells; i += 4) {
+    const block = keys + floats(i);
+    const mine = v128.load(block);
+    let rank = i32x4.splat(0);
+    let key = keys;
+    for (; key < block; key += 4) rank = i32x4.sub(rank, i32x4.le_s(v128.load_splat<i32>(key), mine)); // a true lane is −1
+    const index = i32x4.add(i32x4.splat(i), i32x4(0, 1, 2, 3));
+    const blockEnd = min(block + VECTOR, end);
+    for (let j = i; key < blockEnd; key += 4) {
+      const other = v128.load_splat<i32>(key);
+      const isEarlierTie = v128.and(i32x4.eq(other, mine), i32x4.lt_s(i32x4.splat(j++), index));
+      rank = i32x4.sub(rank, v128.or(i32x4.lt_s(other, mine), isEarlierTie));
+    }
+    for (; key < end; key += 4) rank = i32x4.sub(rank, i32x4.lt_s(v128.load_splat<i32>(key), mine));
+    store<i32>(order + floats(i32x4.extract_lane(rank, 0)), i);
+    if (i + 1 < cells) store<i32>(order + floats(i32x4.extract_lane(rank, 1)), i + 1);
+    if (i + 2 < cells) store<i32>(order + floats(i32x4.extract_lane(rank, 2)), i + 2);
+    if (i + 3 < cells) store<i32>(order + floats(i32x4.extract_lane(rank, 3)), i + 3);
+  }
+}
+
+/** P, in the order of φ. Once it is tiny, all the rest is 0. */
+function productsInOrder(product: usize, order: usize, adjusted: usize, cells: i32, paddedCells: i32): void {
+  memory.fill(product, 0, floats(paddedCells));
+  let p: f32 = 1;
+  for (const end = order + floats(cells); order < end && p >= TINY; order += 4) {
+    const cell = floats(load<i32>(order));
+    store<f32>(product + cell, p);
+    p *= load<f32>(adjusted + cell);
+  }
+}
+
+/**
+ * Adds to dUsage what dAllocation gives. Back along φ with dP the gradient of P_j (no division by û):
+ * dû_j = P_j·(dP_{j+1} − da_j), dP_j = (1 − û_j)·da_j + û_j·dP_{j+1}.
+ */
+export function allocationBackward(
+  dUsage: usize, dAllocation: usize, product: usize, order: usize, adjusted: usize, cells: i32,
+): void {
+  let dProduct: f32 = 0;
+  for (let at = order + floats(cells); at > order; ) {
+    at -= 4;
+    const cell = floats(load<i32>(at));
+    const x = load<f32>(adjusted + cell), d = load<f32>(dAllocation + cell);
+    const dAdjusted = load<f32>(product + cell) * (dProduct - d);
+    store<f32>(dUsage + cell, load<f32>(dUsage + cell) + (1 - EPSILON) * dAdjusted);
+    dProduct = (1 - x) * d + x * dProduct;
+  }
+}

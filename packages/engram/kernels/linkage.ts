@@ -1,0 +1,240 @@
+// In which order cells were written, and reading along it (models.md §2, steps 6 and 7):
+//   L_ij = (1 − w_i − w_j)·L′_ij + w_i·p′_j, L_ii = 0;  p = (1 − Σw)·p′ + w;  f_h = L·w^r′_h,  b_h = Lᵀ·w^r′_h.
+//
+// linkMatrix [Np, Np] row-major; weights, precedence [Np]; what a cell has for each head lies together, [Np, Rp]. Padding is zero
+// and stays zero. The matrix is taken four rows at a time, in short passes that find those rows in the nearest cache: so the
+// sums down the columns are loaded and stored once in four rows, and no pass needs more than the vector registers.
+import { accumulate, floats, flushTiny, splat, sumLanes, VECTOR, zero4 } from "./simd";
+
+/**
+ * L, and with readings v = w^r′: forwardReads f = L·v, backwardReads b = Lᵀ·v, both [Np, Rp]. next may be prev. `unwritten` [Np] is scratch
+ * (1 − w_j).
+ */
+export function linkForward(
+  next: usize, forwardReads: usize, backwardReads: usize, unwritten: usize, prev: usize, writeWeights: usize, prevPrecedence: usize,
+  prevReadWeights: usize, paddedCells: i32, paddedHeads: i32,
+): void {
+  const stride = floats(paddedCells);
+  for (let at: usize = 0; at < stride; at += VECTOR) v128.store(unwritten + at, f32x4.sub(splat(1), v128.load(writeWeights + at)));
+  memory.fill(backwardReads, 0, <usize>paddedCells * floats(paddedHeads));
+  for (let i = 0; i < paddedCells; i += 4) {
+    const row = <usize>i * stride;
+    updateRows(next + row, prev + row, writeWeights + floats(i), unwritten, prevPrecedence, stride);
+    clearDiagonal(next + row + floats(i), stride);
+    readRows(forwardReads, backwardReads, next + row, prevReadWeights, i, paddedCells, paddedHeads);
+  }
+}
+
+/** Four rows of L, the diagonal too. */
+// @ts-ignore: decorator
+@inline
+function updateRows(next: usize, prev: usize, writeWeights: usize, unwritten: usize, prevPrecedence: usize, stride: usize): void {
+  const w0 = v128.load_splat<f32>(writeWeights), w1 = v128.load_splat<f32>(writeWeights, 4);
+  const w2 = v128.load_splat<f32>(writeWeights, 8), w3 = v128.load_splat<f32>(writeWeights, 12);
+  for (const end = unwritten + stride; unwritten < end; unwritten += VECTOR) {
+    const r = v128.load(unwritten), p = v128.load(prevPrecedence);
+    v128.store(next, updated(w0, r, p, v128.load(prev)));
+    v128.store(next + stride, updated(w1, r, p, v128.load(prev + stride)));
+    v128.store(next + 2 * stride, updated(w2, r, p, v128.load(prev + 2 * stride)));
+    v128.store(next + 3 * stride, updated(w3, r, p, v128.load(prev + 3 * stride)));
+    prevPrecedence += VECTOR;
+    next += VECTOR;
+    prev += VECTOR;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function updated(w: v128, unwritten: v128, precedence: v128, link: v128): v128 {
+  return flushTiny(f32x4.add(f32x4.mul(f32x4.sub(unwritten, w), link), f32x4.mul(w, precedence)));
+}
+
+/** The diagonal of four rows, which begins at `at`. */
+// @ts-ignore: decorator
+@inline
+function clearDiagonal(at: usize, stride: usize): void {
+  store<f32>(at, 0);
+  store<f32>(at + stride, 0, 4);
+  store<f32>(at + 2 * stride, 0, 8);
+  store<f32>(at + 3 * stride, 0, 12);
+}
+
+/** Rows i … i+3 of L (at `rows`) times v into alongRows [i … i+3], and their share of Lᵀ·v added into alongColumns. */
+function readRows(alongRows: usize, alongColumns: usize, rows: usize, v: usize, i: i32, paddedCells: i32, paddedHeads: i32): void {
+  const stride = floats(paddedCells), cellBytes = floats(paddedHeads);
+  for (let h: usize = 0; h < cellBytes; h += VECTOR) {
+    const mine = <usize>i * cellBytes + h;
+    const v0 = v128.load(v + mine), v1 = v128.load(v + mine + cellBytes);
+    const v2 = v128.load(v + mine + 2 * cellBytes), v3 = v128.load(v + mine + 3 * cellBytes);
+    let s0 = zero4(), s1 = zero4(), s2 = zero4(), s3 = zero4();
+    let row = rows, cell = v + h, column = alongColumns + h;
+    for (const end = rows + stride; row < end; row += 4) {
+      const x = v128.load(cell);
+      let sum = v128.load(column);
+      let link = v128.load_splat<f32>(row);
+      s0 = f32x4.add(s0, f32x4.mul(link, x)); sum = f32x4.add(sum, f32x4.mul(link, v0));
+      link = v128.load_splat<f32>(row + stride);
+      s1 = f32x4.add(s1, f32x4.mul(link, x)); sum = f32x4.add(sum, f32x4.mul(link, v1));
+      link = v128.load_splat<f32>(row + 2 * stride);
+      s2 = f32x4.add(s2, f32x4.mul(link, x)); sum = f32x4.add(sum, f32x4.mul(link, v2));
+      link = v128.load_splat<f32>(row + 3 * stride);
+      s3 = f32x4.add(s3, f32x4.mul(link, x)); sum = f32x4.add(sum, f32x4.mul(link, v3));
+      v128.store(column, sum);
+      cell += cellBytes;
+      column += cellBytes;
+    }
+    const to = alongRows + mine;
+    v128.store(to, s0);
+    v128.store(to + cellBytes, s1);
+    v128.store(to + 2 * cellBytes, s2);
+    v128.store(to + 3 * cellBytes, s3);
+  }
+}
+
+/** p; may be prevPrecedence. */
+export function precedenceForward(precedence: usize, prevPrecedence: usize, writeWeights: usize, paddedCells: i32): void {
+  const bytes = floats(paddedCells);
+  const unwritten = splat(1 - sumOf(writeWeights, bytes));
+  for (let at: usize = 0; at < bytes; at += VECTOR) {
+    const p = f32x4.add(f32x4.mul(unwritten, v128.load(prevPrecedence + at)), v128.load(writeWeights + at));
+    v128.store(precedence + at, flushTiny(p));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function sumOf(values: usize, bytes: usize): f32 {
+  let sum = zero4();
+  for (const end = values + bytes; values < end; values += VECTOR) sum = f32x4.add(sum, v128.load(values));
+  return sumLanes(sum);
+}
+
+/**
+ * Undoes linkForward and precedenceForward. dLink [Np, Np] and dPrecedence come in with respect to L and p and leave with respect to L′ and
+ * p′ (flushed); adds into dWriteWeights. The reads' own gradients are df = π_f∘d and db = π_b∘d, d = dReadWeights [Np, Rp]: stores
+ * alongRows L·d and alongColumns Lᵀ·d, [Np, Rp], from which the caller has dw^r′ = π_b∘(L·d) + π_f∘(Lᵀ·d) and the modes' gradients.
+ * Scratch: `left` [Np, 2·Rp], `right` [2·Rp, Np], unwritten [Np].
+ */
+export function linkBackward(
+  dLink: usize, dPrecedence: usize, dWriteWeights: usize, alongRows: usize, alongColumns: usize, left: usize, right: usize, unwritten: usize,
+  next: usize, prev: usize, writeWeights: usize, prevPrecedence: usize, prevReadWeights: usize, dReadWeights: usize, backwardModes: usize,
+  forwardModes: usize, paddedCells: i32, paddedHeads: i32,
+): void {
+  const stride = floats(paddedCells), terms = 2 * paddedHeads;
+  precedenceBackward(dPrecedence, dWriteWeights, prevPrecedence, writeWeights, paddedCells);
+  outerFactors(left, right, prevReadWeights, dReadWeights, backwardModes, forwardModes, paddedCells, paddedHeads);
+  for (let at: usize = 0; at < stride; at += VECTOR) v128.store(unwritten + at, f32x4.sub(splat(1), v128.load(writeWeights + at)));
+  memory.fill(alongColumns, 0, <usize>paddedCells * floats(paddedHeads));
+  for (let i = 0; i < paddedCells; i += 4) {
+    const row = <usize>i * stride;
+    readRows(alongRows, alongColumns, next + row, dReadWeights, i, paddedCells, paddedHeads);
+    addOuterRows(dLink + row, left + <usize>i * floats(terms), right, paddedCells, terms);
+    clearDiagonal(dLink + row + floats(i), stride);
+    for (let k = 0; k < 4; k += 2) {
+      const pair = row + <usize>k * stride;
+      updateRowsBackward(dLink + pair, dPrecedence, dWriteWeights, i + k, prev + pair, writeWeights, unwritten, prevPrecedence, stride);
+    }
+  }
+  for (let at: usize = 0; at < stride; at += VECTOR) v128.store(dPrecedence + at, flushTiny(v128.load(dPrecedence + at)));
+}
+
+// p = (1 − Σw)·p′ + w:  dw += dp − Σ dp·p′,  dp′ = (1 − Σw)·dp.
+function precedenceBackward(dPrecedence: usize, dWriteWeights: usize, prevPrecedence: usize, writeWeights: usize, paddedCells: i32): void {
+  const bytes = floats(paddedCells);
+  const unwritten = splat(1 - sumOf(writeWeights, bytes));
+  let sum = zero4();
+  for (let at: usize = 0; at < bytes; at += VECTOR) sum = f32x4.add(sum, f32x4.mul(v128.load(dPrecedence + at), v128.load(prevPrecedence + at)));
+  const dSum = splat(sumLanes(sum));
+  for (let at: usize = 0; at < bytes; at += VECTOR) {
+    const d = v128.load(dPrecedence + at);
+    accumulate(dWriteWeights + at, f32x4.sub(d, dSum));
+    v128.store(dPrecedence + at, f32x4.mul(unwritten, d));
+  }
+}
+
+// dL += Σ_h df_h·w^r′_hᵀ + w^r′_h·db_hᵀ = left·right, left = [π_f∘d, π_b∘w^r′] a row of L, right = [w^r′; d] with one row a term.
+function outerFactors(
+  left: usize, right: usize, prevReadWeights: usize, dReadWeights: usize, backwardModes: usize, forwardModes: usize, paddedCells: i32,
+  paddedHeads: i32,
+): void {
+  const cellBytes = floats(paddedHeads), stride = floats(paddedCells);
+  for (let h: usize = 0; h < cellBytes; h += VECTOR) {
+    const forwardMode = v128.load(forwardModes + h), backwardMode = v128.load(backwardModes + h);
+    let to = left + h;
+    for (let i: usize = 0; i < <usize>paddedCells * cellBytes; i += cellBytes) {
+      v128.store(to, f32x4.mul(forwardMode, v128.load(dReadWeights + i + h)));
+      v128.store(to + cellBytes, f32x4.mul(backwardMode, v128.load(prevReadWeights + i + h)));
+      to += 2 * cellBytes;
+    }
+  }
+  transposeCells(right, prevReadWeights, paddedCells, paddedHeads);
+  transposeCells(right + <usize>paddedHeads * stride, dReadWeights, paddedCells, paddedHeads);
+}
+
+/** [Np, Rp] to [Rp, Np]. */
+function transposeCells(out: usize, cells: usize, paddedCells: i32, paddedHeads: i32): void {
+  const cellBytes = floats(paddedHeads), stride = floats(paddedCells);
+  for (let h = 0; h < paddedHeads; h += 4) {
+    let from = cells + floats(h), to = out + <usize>h * stride;
+    for (const end = to + stride; to < end; to += VECTOR) {
+      const a = v128.load(from), b = v128.load(from + cellBytes), c = v128.load(from + 2 * cellBytes), d = v128.load(from + 3 * cellBytes);
+      const ab = v128.shuffle<f32>(a, b, 0, 4, 1, 5), cd = v128.shuffle<f32>(c, d, 0, 4, 1, 5); // a0 b0 a1 b1
+      const abHigh = v128.shuffle<f32>(a, b, 2, 6, 3, 7), cdHigh = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+      v128.store(to, v128.shuffle<f32>(ab, cd, 0, 1, 4, 5));
+      v128.store(to + stride, v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
+      v128.store(to + 2 * stride, v128.shuffle<f32>(abHigh, cdHigh, 0, 1, 4, 5));
+      v128.store(to + 3 * stride, v128.shuffle<f32>(abHigh, cdHigh, 2, 3, 6, 7));
+      from += 4 * cellBytes;
+    }
+  }
+}
+
+/** Four rows at `rows` += left (four rows of `terms`) · right [terms, Np]. */
+function addOuterRows(rows: usize, left: usize, right: usize, paddedCells: i32, terms: i32): void {
+  const stride = floats(paddedCells), leftStride = floats(terms);
+  for (const end = rows + stride; rows < end; rows += VECTOR) {
+    let s0 = v128.load(rows), s1 = v128.load(rows + stride), s2 = v128.load(rows + 2 * stride), s3 = v128.load(rows + 3 * stride);
+    let l = left, r = right;
+    for (const leftEnd = left + leftStride; l < leftEnd; l += 4) {
+      const x = v128.load(r);
+      s0 = f32x4.add(s0, f32x4.mul(v128.load_splat<f32>(l), x));
+      s1 = f32x4.add(s1, f32x4.mul(v128.load_splat<f32>(l + leftStride), x));
+      s2 = f32x4.add(s2, f32x4.mul(v128.load_splat<f32>(l + 2 * leftStride), x));
+      s3 = f32x4.add(s3, f32x4.mul(v128.load_splat<f32>(l + 3 * leftStride), x));
+      r += stride;
+    }
+    v128.store(rows, s0);
+    v128.store(rows + stride, s1);
+    v128.store(rows + 2 * stride, s2);
+    v128.store(rows + 3 * stride, s3);
+    right += VECTOR;
+  }
+}
+
+/**
+ * Rows i and i+1 (dLink and prev stand there), dL whole and its diagonal 0: dL′ = (1 − w_i − w_j)·dL, and
+ * dw_i += Σ_j dL·(p′_j − L′), dw_j −= Σ_i dL·L′, dp′_j += Σ_i w_i·dL.
+ */
+// @ts-ignore: decorator
+@inline
+function updateRowsBackward(
+  dLink: usize, dPrecedence: usize, dWriteWeights: usize, i: i32, prev: usize, writeWeights: usize, unwritten: usize, prevPrecedence: usize,
+  stride: usize,
+): void {
+  const w0 = v128.load_splat<f32>(writeWeights + floats(i)), w1 = v128.load_splat<f32>(writeWeights + floats(i), 4);
+  let s0 = zero4(), s1 = zero4();
+  for (let at: usize = 0; at < stride; at += VECTOR) {
+    const r = v128.load(unwritten + at), p = v128.load(prevPrecedence + at);
+    const d0 = v128.load(dLink + at), d1 = v128.load(dLink + at + stride);
+    const t0 = f32x4.mul(d0, v128.load(prev + at)), t1 = f32x4.mul(d1, v128.load(prev + at + stride));
+    s0 = f32x4.add(s0, f32x4.sub(f32x4.mul(d0, p), t0));
+    s1 = f32x4.add(s1, f32x4.sub(f32x4.mul(d1, p), t1));
+    v128.store(dWriteWeights + at, f32x4.sub(v128.load(dWriteWeights + at), f32x4.add(t0, t1)));
+    accumulate(dPrecedence + at, f32x4.add(f32x4.mul(w0, d0), f32x4.mul(w1, d1)));
+    v128.store(dLink + at, flushTiny(f32x4.mul(f32x4.sub(r, w0), d0)));
+    v128.store(dLink + at + stride, flushTiny(f32x4.mul(f32x4.sub(r, w1), d1)));
+  }
+  const mine = dWriteWeights + floats(i);
+  store<f32>(mine, load<f32>(mine) + sumLanes(s0));
+  store<f32>(mine, load<f32>(mine, 4) + sumLanes(s1), 4);
+}
