@@ -65,7 +65,7 @@ describe("a sequence of elements of different lengths", () => {
       });
     });
     for (const name of stateNames) {
-      const want = rowOf.flatMap((row) => [...(accesses[row]?.at(-1) as DenseAccess).next[name]]);
+      const want = rowOf.flatMap((row) => [...((accesses[row] ?? []).at(-1) as DenseAccess).next[name]]);
       expect(bench.field(name)).toBeClose(want, { rtol: 2e-5, atol: 1e-6 });
     }
   });
