@@ -13,3 +13,5 @@ export { firstNonFinite, equalBytes } from "./inspection";
 export { binaryCrossEntropyRows, meanSquaredErrorRows, softmaxCrossEntropyRows, softmaxCrossEntropyIndexRows } from "./losses";
 export { sumReadout, sumReadoutBackward, lastReadout, lastReadoutBackward } from "./readouts";
 export { denseForward, denseBackward, denseRestore } from "./denseMemory";
+export { philoxUniform, philoxNormal } from "./philox";
+export { dropoutRows } from "./dropout";
