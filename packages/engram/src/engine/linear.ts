@@ -1,0 +1,171 @@
+// Linear maps whose weights lie unpadded in the weight arena, in state-dict layout, while their inputs and outputs are rows in
+// the engine's padded layouts. Packing the weights once a training step turns every product into panels for one kernel.
+import type { Engine } from "./engine.js";
+
+export const pad4 = (n: number): number => (n + 3) & ~3;
+export const pad8 = (n: number): number => (n + 7) & ~7;
+
+/** Rows summed at a time in a weight gradient: a panel of 8 columns of so many rows (16 KiB) stays in the first-level cache. */
+const CHUNK_ROWS = 512;
+
+/** A block of a weight matrix: W[rows, columns] at `offset` floats of the arena, `stride` floats a row. */
+export interface WeightBlock {
+  readonly offset: number;
+  readonly stride: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** Where its rows lie among the padded outputs, and its columns among the padded inputs. */
+  readonly output: number;
+  readonly input: number;
+}
+
+/** Where `count` values of a bias vector at `offset` floats of the arena lie among the padded outputs. */
+export interface BiasBlock {
+  readonly offset: number;
+  readonly count: number;
+  readonly output: number;
+}
+
+/** y = x·Wᵀ for rows x [.., inputs] and y [.., outputs], both padded layouts; `outputs` and row strides are multiples of 8. */
+export class Linear {
+  readonly forwardBytes: number;
+  readonly backwardBytes: number;
+  readonly gradientBytes: number;
+  private forwardPanels = 0;
+  private backwardPanels = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    readonly inputs: number,
+    readonly outputs: number,
+    private readonly blocks: readonly WeightBlock[],
+  ) {
+    this.forwardBytes = 4 * pad8(outputs) * inputs;
+    this.backwardBytes = 4 * pad8(inputs) * outputs;
+    this.gradientBytes = 4 * pad8(inputs) * outputs;
+  }
+
+  /** Places the packed panels (zeroed memory of forwardBytes and backwardBytes). */
+  place(forwardPanels: number, backwardPanels: number): void {
+    this.forwardPanels = forwardPanels;
+    this.backwardPanels = backwardPanels;
+  }
+
+  packForward(weights: number): void {
+    const { kernels } = this.engine;
+    for (const b of this.blocks) {
+      kernels.packTransposed(this.forwardPanels, this.inputs, b.output, b.input, weights + 4 * b.offset, 4 * b.stride, b.rows, b.columns);
+    }
+  }
+
+  packBackward(weights: number): void {
+    const { kernels } = this.engine;
+    for (const b of this.blocks) {
+      kernels.packPlain(this.backwardPanels, this.outputs, b.input, b.output, weights + 4 * b.offset, 4 * b.stride, b.rows, b.columns);
+    }
+  }
+
+  /** y = start + x·Wᵀ; see the gemm kernel for `start`. Strides in bytes. */
+  forward(y: number, yStride: number, start: number, startStride: number, x: number, xStride: number, rows: number): void {
+    this.engine.kernels.gemm(y, yStride, start, startStride, x, xStride, this.forwardPanels, rows, this.outputs, this.inputs);
+  }
+
+  /** dx = start + dy·W */
+  backward(dx: number, dxStride: number, start: number, dy: number, dyStride: number, rows: number): void {
+    this.engine.kernels.gemm(dx, dxStride, start, dxStride, dy, dyStride, this.backwardPanels, rows, this.inputs, this.outputs);
+  }
+
+  /** Adds the gradient summed in `sum` [outputs, pad8(inputs)] to the unpadded gradients at `gradients`. */
+  scatterGradient(gradients: number, sum: number): void {
+    const stride = 4 * pad8(this.inputs);
+    for (const b of this.blocks) {
+      const from = sum + b.output * stride + 4 * b.input;
+      this.engine.kernels.scatterBlock(gradients + 4 * b.offset, 4 * b.stride, from, stride, b.rows, b.columns);
+    }
+  }
+}
+
+/** The sum of one or more bias vectors as one padded row. */
+export class Bias {
+  readonly bytes: number;
+  /** Address of the row, for the gemm kernel's `start`. */
+  row = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    readonly outputs: number,
+    private readonly blocks: readonly BiasBlock[],
+  ) {
+    this.bytes = 4 * outputs;
+  }
+
+  pack(weights: number): void {
+    const { kernels } = this.engine;
+    kernels.fillZero(this.row, this.bytes);
+    for (const b of this.blocks) kernels.scatterBlock(this.row + 4 * b.output, this.bytes, weights + 4 * b.offset, this.bytes, 1, b.count);
+  }
+
+  /** Adds the column sums of dy [rows, outputs] to the biases' gradients; `sums` is scratch of `bytes`. */
+  addGradient(gradients: number, dy: number, dyStride: number, rows: number, sums: number): void {
+    const { kernels } = this.engine;
+    if (this.blocks.length === 0) return;
+    kernels.fillZero(sums, this.bytes);
+    kernels.columnSums(sums, dy, dyStride, rows, this.outputs);
+    for (const b of this.blocks) kernels.scatterBlock(gradients + 4 * b.offset, this.bytes, sums + 4 * b.output, this.bytes, 1, b.count);
+  }
+}
+
+/** One input of a weight gradient: the linear map, and the rows it was given. */
+export interface GradientSource {
+  readonly linear: Linear;
+  readonly x: number;
+  readonly xStride: number;
+  /** The map's outputs are columns column … column + outputs - 1 of dy. */
+  readonly column: number;
+}
+
+/** Bytes of scratch that `addWeightGradients` needs. */
+export function weightGradientScratch(dyColumns: number, rows: number, linears: readonly Linear[]): number {
+  const chunk = Math.min(CHUNK_ROWS, rows);
+  const widest = linears.reduce((most, linear) => Math.max(most, pad8(linear.inputs)), 0);
+  const sums = linears.reduce((bytes, linear) => bytes + linear.gradientBytes, 0);
+  return 4 * chunk * (dyColumns + widest) + sums;
+}
+
+/**
+ * Adds dyᵀ·x to the gradients of every source, as one product over all rows each. dy [rows, dyColumns] is transposed once
+ * for all of them.
+ */
+export function addWeightGradients(
+  engine: Engine,
+  gradients: number,
+  dy: number,
+  dyColumns: number,
+  rows: number,
+  sources: readonly GradientSource[],
+  scratch: number,
+): void {
+  const { kernels } = engine;
+  const transposed = scratch;
+  const chunk = Math.min(CHUNK_ROWS, rows);
+  const panels = transposed + 4 * chunk * dyColumns;
+  const widest = sources.reduce((most, { linear }) => Math.max(most, pad8(linear.inputs)), 0);
+  const firstSum = panels + 4 * chunk * widest;
+  for (let from = 0; from < rows; from += chunk) {
+    const count = Math.min(chunk, rows - from);
+    kernels.transposeRows(transposed, 4 * count, dy + 4 * dyColumns * from, 4 * dyColumns, count, dyColumns);
+    let sum = firstSum;
+    for (const { linear, x, xStride, column } of sources) {
+      const stride = 4 * pad8(linear.inputs);
+      kernels.packPlain(panels, count, 0, 0, x + xStride * from, xStride, count, pad4(linear.inputs));
+      const a = transposed + 4 * count * column;
+      kernels.gemm(sum, stride, from === 0 ? 0 : sum, stride, a, 4 * count, panels, linear.outputs, linear.inputs, count);
+      sum += linear.gradientBytes;
+    }
+  }
+  let sum = firstSum;
+  for (const { linear } of sources) {
+    linear.scatterGradient(gradients, sum);
+    sum += linear.gradientBytes;
+  }
+}

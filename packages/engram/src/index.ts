@@ -1,0 +1,10 @@
+// The models, their tensors, state and errors. Training, tasks and files have entries of their own.
+export type { Nonlinearity, RnnType } from "./controllers/cells.js";
+export { init } from "./engine/module.js";
+export { CheckpointError, ConfigError, EngramError, type ErrorCode, NumericError, ShapeError, StateError } from "./errors.js";
+export { DNC } from "./models/dnc.js";
+export type { NestedNumbers, TensorLike } from "./models/inputs.js";
+export { type BackwardOptions, type BackwardResult, type ForwardOptions, type ForwardResult, Model } from "./models/model.js";
+export type { DNCOptions, ModelConfig, ModelType, SAMOptions, SDNCOptions } from "./models/options.js";
+export { type SparseStateTensor, State, type StateTensor } from "./models/state.js";
+export type { Tensor } from "./tensor.js";

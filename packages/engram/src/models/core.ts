@@ -1,0 +1,135 @@
+// What a model owns in an engine: the network, its weights, and the sequences its calls run on. A model swaps it for another only to
+// move to shared memory, so that threads can work on it.
+import type { Engine } from "../engine/engine.js";
+import type { Memory } from "../memory/memory.js";
+import type { DropoutKey } from "./frame.js";
+import { Network } from "./network.js";
+import type { ModelConfig, ModelType } from "./options.js";
+import { type Call, Sequences } from "./sequences.js";
+import { lanes, ScheduleCache } from "./shards.js";
+import { Weights } from "./weights.js";
+
+/** A buffer that grows and is never given back. */
+export class Staging {
+  private at = 0;
+  private capacity = 0;
+
+  constructor(private readonly engine: Engine) {}
+
+  get bytes(): number {
+    return this.capacity;
+  }
+
+  /** Room for `floats`, and for a vector read past their end; what was there is lost. */
+  reserve(floats: number): number {
+    const bytes = 4 * floats + 64;
+    if (bytes > this.capacity) {
+      if (this.at !== 0) this.engine.free(this.at);
+      this.at = 0;
+      this.capacity = 0;
+      this.at = this.engine.allocate(bytes);
+      this.capacity = bytes;
+    }
+    return this.at;
+  }
+
+  /** Room for the values, filled with them. */
+  put(values: Float32Array): number {
+    const at = this.reserve(values.length);
+    this.engine.f32(at, values.length).set(values);
+    return at;
+  }
+
+  zeros(floats: number): number {
+    const at = this.reserve(floats);
+    this.engine.kernels.fillZero(at, 4 * floats);
+    return at;
+  }
+}
+
+/**
+ * Where the shards of a batch add their weight gradients: each lane of consecutive shards has a sum of its own, and the sums are added
+ * up in a fixed tree, so that the bits do not depend on who computed which lane, or when.
+ */
+export class GradientLanes {
+  private readonly sums: Staging;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly weights: Weights,
+  ) {
+    this.sums = new Staging(engine);
+  }
+
+  get bytes(): number {
+    return this.sums.bytes;
+  }
+
+  /** Runs `run`, which adds shard i's gradients at `addTo(i)`, and adds all of them to the model's gradients. */
+  collect(numShards: number, run: (addTo: (shard: number) => number) => void): void {
+    if (numShards === 1) {
+      run(() => this.weights.gradients);
+      return;
+    }
+    const { count, gradients } = this.weights;
+    const ranges = lanes(numShards);
+    const sums = this.sums.zeros(ranges.length * count);
+    run((shard) => sums + 4 * count * ranges.findIndex(({ from, count: shards }) => shard < from + shards));
+    this.engine.kernels.sumGradients(gradients, sums, 4 * count, ranges.length, count);
+  }
+}
+
+export class Core {
+  readonly network: Network;
+  readonly weights: Weights;
+  readonly schedules = new ScheduleCache();
+  /** For calls that keep nothing for going back, and for streaming. */
+  readonly evaluation: Sequences;
+  readonly input: Staging;
+  readonly output: Staging;
+  readonly inputGradient: Staging;
+  readonly gradientLanes: GradientLanes;
+  private latestStepCall: Call | undefined;
+
+  constructor(
+    readonly engine: Engine,
+    type: ModelType,
+    config: ModelConfig,
+    memory: Memory,
+  ) {
+    this.network = new Network(engine, type, config, memory);
+    this.weights = new Weights(engine, this.network, config.seed);
+    this.evaluation = this.sequences();
+    this.input = new Staging(engine);
+    this.output = new Staging(engine);
+    this.inputGradient = new Staging(engine);
+    this.gradientLanes = new GradientLanes(engine, this.weights);
+  }
+
+  /** What dropout's masks of a training step are drawn from. */
+  dropoutKey(step: number): DropoutKey {
+    const { seed } = this.network.config;
+    return { seedLow: seed | 0, seedHigh: Math.floor(seed / 2 ** 32) | 0, step };
+  }
+
+  /** One step of streaming; the same object for the same batch. */
+  stepCall(batch: number): Call {
+    if (this.latestStepCall?.batch !== batch) {
+      this.latestStepCall = {
+        batch,
+        steps: 1,
+        batchFirst: true,
+        lengths: undefined,
+        record: false,
+        recompute: false,
+        passThroughMemory: true,
+        dropout: undefined,
+      };
+    }
+    return this.latestStepCall;
+  }
+
+  sequences(): Sequences {
+    return new Sequences(this.engine, this.network, this.schedules);
+  }
+}

@@ -1,0 +1,405 @@
+// What DNC, SAM and SDNC share: the public interface of a model. It checks what comes in and hands it to the sequences that compute.
+import { Engine } from "../engine/engine.js";
+import { ConfigError, EngramError, ShapeError, StateError } from "../errors.js";
+import type { Memory } from "../memory/memory.js";
+import type { Tensor } from "../tensor.js";
+import { sizeOf } from "../tensor.js";
+import { Core } from "./core.js";
+import { DebugRecorder } from "./debugTensors.js";
+import { checkFinite, checkLengths, checkTensor, type Axis, type TensorLike } from "./inputs.js";
+import type { Network } from "./network.js";
+import { type DNCOptions, type ModelConfig, type ModelType, resolveOptions } from "./options.js";
+import type { Parameter } from "./parameters.js";
+import type { Call, Sequences } from "./sequences.js";
+import { checkStateTensors, emptyState, State, type StateTensor } from "./state.js";
+
+export interface ForwardOptions {
+  /** Empty the memory first, keeping controller state and read vectors [false]. */
+  resetExperience?: boolean;
+  /** Whether layers access the memory; without, r = 0 and the memory stays as it was [true]. */
+  passThroughMemory?: boolean;
+  /** Valid steps of each batch element [B], each 1 … T [all T]. */
+  lengths?: ArrayLike<number>;
+}
+
+export interface ForwardResult {
+  /** [B, T, O], or [T, B, O] with batchFirst false; 0 past an element's length. */
+  readonly output: Tensor;
+  readonly state: State;
+  /** With the option `debug`: the memory of the first batch element after each access, see models.md §5. */
+  readonly debug?: Map<string, Tensor>;
+}
+
+export interface BackwardOptions {
+  /** The forward result to go back through [the latest]. */
+  of?: ForwardResult;
+  /** Gradient of the loss with respect to the final state, named as `state.tensors()`; what is missing is zero. */
+  stateGrad?: ReadonlyMap<string, StateTensor>;
+}
+
+export interface BackwardResult {
+  readonly inputGrad: Tensor;
+  /** Gradient with respect to the state the call began with; read it before the next forward. A sparse memory's parts are sparse. */
+  readonly stateGrad: Map<string, StateTensor>;
+}
+
+/** What a forward in training mode keeps for backward. */
+interface Tape {
+  readonly sequences: Sequences;
+  result: ForwardResult | undefined;
+  call: Call | undefined;
+  /** The input, for running forward again with `recompute`. */
+  input: Float32Array | undefined;
+  uses: number;
+}
+
+export abstract class Model {
+  /** All options, resolved. */
+  readonly config: ModelConfig;
+  /** @internal */
+  core: Core;
+  private readonly tapes: Tape[] = [];
+  private isTraining = true;
+  private isDisposed = false;
+  private trainingForwards = 0;
+  private stepOutput: Tensor | undefined;
+
+  protected constructor(
+    readonly type: ModelType,
+    options: DNCOptions,
+    memory: (config: ModelConfig) => Memory,
+  ) {
+    this.config = resolveOptions(type, options);
+    this.core = new Core(Engine.create(), type, this.config, memory(this.config));
+  }
+
+  /** @internal */
+  get network(): Network {
+    return this.core.network;
+  }
+
+  /** Whether the model is in training mode, as at first. */
+  get training(): boolean {
+    return this.isTraining;
+  }
+
+  /** Training mode: forward keeps what backward needs, and drops out. */
+  train(): this {
+    this.isTraining = true;
+    return this;
+  }
+
+  /** Evaluation mode: forward keeps nothing and drops nothing out. */
+  eval(): this {
+    this.isTraining = false;
+    return this;
+  }
+
+  /**
+   * Runs the network over a batch of sequences (models.md §1).
+   * @param input [B, T, X], or [T, B, X] with batchFirst false; a tensor or nested arrays, every value finite
+   * @param state what to go on from, by default the empty state; it stays usable
+   * @returns output [B, T, O], a copy of the caller's own, and the state after each element's last step
+   * @throws {ShapeError} for a wrong shape, a value that is not finite, or lengths out of range; {StateError} for a state of another model or batch size
+   */
+  forward(input: TensorLike, state?: State, options: ForwardOptions = {}): ForwardResult {
+    const where = this.where("forward");
+    const { batchFirst, inputSize, outputSize, debug } = this.config;
+    const axes: Axis[] = batchFirst ? [{ letter: "B" }, { letter: "T" }] : [{ letter: "T" }, { letter: "B" }];
+    const x = checkTensor(`${where}: input`, input, [...axes, { letter: "X", size: inputSize, from: "inputSize" }]);
+    const [first, second] = x.shape as [number, number];
+    const [batch, steps] = batchFirst ? [first, second] : [second, first];
+    const lengths = checkLengths(where, options.lengths, batch, steps);
+    this.checkState(where, state, batch);
+    const at = this.core.input.put(x.data);
+    checkFinite(this.core.engine, `${where}: input`, at, x.shape);
+
+    const call = this.call(batch, steps, lengths, options.passThroughMemory ?? true);
+    const tape = call.record ? this.nextTape(state) : undefined;
+    const sequences = tape?.sequences ?? this.core.evaluation;
+    sequences.open(batch);
+    sequences.enter(state);
+    if (options.resetExperience) sequences.resetMemories();
+    this.core.weights.pack(call.record);
+    const recorder = debug ? new DebugRecorder(this.core.engine, this.network, lengths?.[0] ?? steps) : undefined;
+    const outputSizes = [first, second, outputSize];
+    const outputAt = this.core.output.zeros(sizeOf(outputSizes));
+    sequences.forward(call, at, outputAt, recorder);
+    const output = { data: this.core.engine.f32(outputAt, sizeOf(outputSizes)).slice(), shape: outputSizes };
+    const next = new State(this.network, batch, sequences);
+    sequences.holds = next;
+    const result: ForwardResult = { output, state: next, ...(recorder !== undefined && { debug: recorder.tensors() }) };
+    if (tape !== undefined) this.keep(tape, result, call, x.data);
+    return result;
+  }
+
+  /**
+   * Goes back through a forward call in training mode, once, and adds to `gradients()`.
+   * @param outputGrad gradient of the loss with respect to the output, of its shape
+   * @throws {StateError} when that call was gone back through already, or is no longer kept (see maxTapes)
+   */
+  backward(outputGrad: TensorLike, { of, stateGrad }: BackwardOptions = {}): BackwardResult {
+    const where = this.where("backward");
+    const tape = this.findTape(where, of);
+    const { call } = tape as { call: Call };
+    const { output } = tape.result as ForwardResult;
+    const letters = this.config.batchFirst ? ["B", "T", "O"] : ["T", "B", "O"];
+    const dy = checkTensor(`${where}: outputGrad`, outputGrad, letters.map((letter, i) => ({ letter, size: output.shape[i] as number })));
+    if (stateGrad !== undefined) checkStateTensors(this.network, call.batch, stateGrad);
+    const { core } = this;
+    const dOutput = core.output.put(dy.data);
+    checkFinite(core.engine, `${where}: outputGrad`, dOutput, dy.shape);
+    // Dropping the tape first: whatever happens from here on, it is spent.
+    tape.result = undefined;
+    core.weights.pack(true);
+    const input = tape.input === undefined ? 0 : core.input.put(tape.input);
+    const inputShape = [output.shape[0] as number, output.shape[1] as number, this.config.inputSize];
+    const dInput = core.inputGradient.zeros(sizeOf(inputShape));
+    const { sequences } = tape;
+    core.gradientLanes.collect(sequences.ranges.length, (addTo) => sequences.backward(addTo, dOutput, dInput, input, stateGrad));
+    const inputGrad = { data: core.engine.f32(dInput, sizeOf(inputShape)).slice(), shape: inputShape };
+    return this.backwardResult(tape, inputGrad, stateGrad);
+  }
+
+  private backwardResult(tape: Tape, inputGrad: Tensor, given: ReadonlyMap<string, StateTensor> | undefined): BackwardResult {
+    const uses = tape.uses;
+    let read: Map<string, StateTensor> | undefined;
+    return {
+      inputGrad,
+      get stateGrad() {
+        if (read === undefined && tape.uses !== uses) {
+          throw new StateError("backward: stateGrad must be read before the next forward: that has overwritten it");
+        }
+        read ??= tape.sequences.stateGradients(given);
+        return read;
+      },
+    };
+  }
+
+  /**
+   * One time step for streaming: in evaluation mode whatever the mode of the model, nothing recorded, nothing allocated.
+   * @param input [B, X], a tensor
+   * @param state is moved on in place
+   * @param out where to put the output [B, O]; without, a tensor that the next step writes again is returned
+   * @throws {ShapeError} for a wrong shape or a value that is not finite; {StateError} for a state of another model
+   */
+  step(input: Tensor, state: State, out?: Tensor): Tensor {
+    const { core, config } = this;
+    if (this.isDisposed) throw this.disposedError("step");
+    this.checkState("step", state, undefined);
+    const batch = state.batchSize;
+    const data = this.checkStepInput(input, batch);
+    const target = out === undefined ? this.reusedStepOutput(batch) : this.checkStepOutput(out, batch);
+    const at = core.input.put(data);
+    if (core.engine.kernels.firstNonFinite(at, data.length) >= 0) checkFinite(core.engine, `${this.where("step")}: input`, at, input.shape);
+    const sequences = core.evaluation;
+    if (sequences.holds !== state) {
+      sequences.open(batch);
+      sequences.enter(state);
+    }
+    core.weights.pack(false);
+    const outputAt = core.output.reserve(batch * config.outputSize);
+    sequences.step(core.stepCall(batch), at, outputAt);
+    target.data.set(core.engine.f32(outputAt, batch * config.outputSize));
+    sequences.holds = state;
+    state.moveOn(sequences);
+    return target;
+  }
+
+  /** Views of the weights by state-dict name: writing to their `data` changes the model. */
+  parameters(): Map<string, Tensor> {
+    return this.views("values");
+  }
+
+  /** Views of the gradients, by the same names. */
+  gradients(): Map<string, Tensor> {
+    return this.views("gradients");
+  }
+
+  zeroGrad(): void {
+    this.live("zeroGrad").weights.zeroGradients();
+  }
+
+  get numParameters(): number {
+    return this.network.weightCount;
+  }
+
+  /** Copies of the weights by state-dict name. */
+  stateDict(): Map<string, Tensor> {
+    return this.live("stateDict").weights.copies();
+  }
+
+  /** Loads weights by name. @throws {CheckpointError} naming what is missing, extra, misshapen or not finite; nothing is loaded then */
+  loadStateDict(tensors: ReadonlyMap<string, Tensor>): void {
+    this.live("loadStateDict").weights.load(tensors);
+  }
+
+  /** The empty state of `batchSize` elements. */
+  initialState(batchSize: number): State {
+    if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
+      throw new ShapeError(`${this.where("initialState")}: batchSize must be a whole number of 1 or more, got ${batchSize}`);
+    }
+    return emptyState(this.network, batchSize);
+  }
+
+  /** Bytes by purpose, now, and at most since construction. */
+  memoryUsage(): { weights: number; gradients: number; packed: number; sequences: number; staging: number; total: number; peak: number } {
+    const { core } = this;
+    const { arena } = core.engine;
+    const sequences = this.tapes.reduce((sum, tape) => sum + tape.sequences.bytes, core.evaluation.bytes);
+    const staging = core.input.bytes + core.output.bytes;
+    return { ...core.weights.bytes, sequences, staging, total: arena.bytesInUse, peak: arena.peakBytes };
+  }
+
+  /** Frees the engine's memory. States stay readable; any further call is an EngramError. Never needed to keep memory bounded. */
+  dispose(): void {
+    if (this.isDisposed) return;
+    this.core.evaluation.dispose();
+    for (const tape of this.tapes) tape.sequences.dispose();
+    this.tapes.length = 0;
+    this.isDisposed = true;
+  }
+
+  /** @internal the core, for as long as it is not disposed */
+  live(call: string): Core {
+    if (this.isDisposed) throw this.disposedError(call);
+    return this.core;
+  }
+
+  /** @internal drops what earlier calls left in the engine, after copying out the states that lie there; then moves to `engine` */
+  moveTo(engine: Engine, memory: Memory): void {
+    const weights = this.stateDict();
+    const gradients = this.core.weights.array("gradients", { offset: 0, count: this.numParameters } as Parameter).slice();
+    this.core.evaluation.dispose();
+    for (const tape of this.tapes) tape.sequences.dispose();
+    this.tapes.length = 0;
+    this.core = new Core(engine, this.type, this.config, memory);
+    this.core.weights.load(weights);
+    this.core.weights.array("gradients", { offset: 0, count: this.numParameters } as Parameter).set(gradients);
+  }
+
+  /** @internal the training step's number, which dropout's masks are drawn with */
+  get forwardCount(): number {
+    return this.trainingForwards;
+  }
+
+  set forwardCount(count: number) {
+    this.trainingForwards = count;
+  }
+
+  private where(call: string): string {
+    if (this.isDisposed) throw this.disposedError(call);
+    return `${this.type.toUpperCase()}.${call}`;
+  }
+
+  private disposedError(call: string): EngramError {
+    return new EngramError(`${this.type.toUpperCase()}.${call}: this model was disposed; make a new one`);
+  }
+
+  private views(of: "values" | "gradients"): Map<string, Tensor> {
+    return new Map(this.live("parameters").network.parameters.map((parameter) => [parameter.name, this.view(of, parameter)]));
+  }
+
+  private view(of: "values" | "gradients", parameter: Parameter): Tensor {
+    let kept: Float32Array | undefined;
+    const model = this;
+    return {
+      shape: parameter.shape,
+      get data() {
+        const { core } = model;
+        if (kept === undefined || kept.buffer !== core.engine.memory.buffer) kept = core.weights.array(of, parameter);
+        return kept;
+      },
+    };
+  }
+
+  private call(batch: number, steps: number, lengths: Int32Array | undefined, passThroughMemory: boolean): Call {
+    const { batchFirst, dropout, recompute } = this.config;
+    const record = this.isTraining;
+    const drops = record && dropout > 0;
+    return {
+      batch,
+      steps,
+      batchFirst,
+      lengths,
+      record,
+      recompute,
+      passThroughMemory,
+      dropout: drops ? this.core.dropoutKey(this.trainingForwards++) : undefined,
+    };
+  }
+
+  private checkState(call: string, state: State | undefined, batch: number | undefined): void {
+    if (state === undefined) return;
+    if (!(state instanceof State)) {
+      throw new StateError(`${call}: state must be a State, from forward, initialState or State.from, got ${state === null ? "null" : typeof state}`);
+    }
+    if (!state.belongsTo(this.network)) throw new StateError(`${call}: this state is of another model: its kind, sizes or layers differ`);
+    if (batch !== undefined && state.batchSize !== batch) {
+      throw new StateError(`${call}: the state is of batch size ${state.batchSize}, the input's is ${batch}`);
+    }
+  }
+
+  private checkStepInput(input: Tensor, batch: number): Float32Array {
+    const { inputSize } = this.config;
+    if (input?.data instanceof Float32Array && input.shape?.length === 2 && input.shape[0] === batch && input.shape[1] === inputSize) {
+      if (input.data.length === batch * inputSize) return input.data;
+    }
+    if (Array.isArray(input)) throw new ShapeError(`${this.where("step")}: input must be a tensor, not nested arrays: make it with tensor(data, shape)`);
+    const axes = [
+      { letter: "B", size: batch, from: "the state's batch size" },
+      { letter: "X", size: inputSize, from: "inputSize" },
+    ];
+    return checkTensor(`${this.where("step")}: input`, input, axes).data;
+  }
+
+  private checkStepOutput(out: Tensor, batch: number): Tensor {
+    return checkTensor(`${this.where("step")}: out`, out, [
+      { letter: "B", size: batch },
+      { letter: "O", size: this.config.outputSize, from: "outputSize" },
+    ]);
+  }
+
+  private reusedStepOutput(batch: number): Tensor {
+    const { outputSize } = this.config;
+    if (this.stepOutput?.shape[0] !== batch) {
+      this.stepOutput = { data: new Float32Array(batch * outputSize), shape: [batch, outputSize] };
+    }
+    return this.stepOutput;
+  }
+
+  /** A tape to record on: the one that holds the state to go on from, when it may be overwritten, else the one longest unused. */
+  private nextTape(state: State | undefined): Tape {
+    if (this.tapes.length < this.config.maxTapes) {
+      const tape: Tape = { sequences: this.core.sequences(), result: undefined, call: undefined, input: undefined, uses: 0 };
+      this.tapes.push(tape);
+      return tape;
+    }
+    const oldest = this.tapes.shift();
+    if (oldest === undefined) throw new ConfigError("maxTapes must be at least 1");
+    this.tapes.push(oldest);
+    if (state !== undefined && oldest.sequences.holds !== state) state.shards();
+    return oldest;
+  }
+
+  private keep(tape: Tape, result: ForwardResult, call: Call, input: Float32Array): void {
+    tape.result = result;
+    tape.call = call;
+    tape.input = call.recompute ? input.slice() : undefined;
+    tape.uses++;
+  }
+
+  private findTape(where: string, of: ForwardResult | undefined): Tape {
+    const latest = this.tapes[this.tapes.length - 1];
+    const tape = of === undefined ? latest : this.tapes.find(({ result }) => result === of);
+    if (tape?.result !== undefined) return tape;
+    if (of !== undefined) {
+      throw new StateError(`${where}: that forward result was gone back through already, or is no longer kept; maxTapes (${this.config.maxTapes}) says how many are`);
+    }
+    throw new StateError(
+      latest === undefined
+        ? `${where}: there is no forward to go back through: call forward in training mode (train()) first`
+        : `${where}: the latest forward was gone back through already; call forward again`,
+    );
+  }
+}

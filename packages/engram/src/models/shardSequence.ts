@@ -1,0 +1,271 @@
+// One shard of a batch over a sequence: the walk over time and layers, forward and back (models.md §1). Everything below a line
+// of this walk is a kernel call.
+import type { Engine } from "../engine/engine.js";
+import { addWeightGradients, weightGradientScratch } from "../engine/linear.js";
+import type { MemoryTape } from "../memory/memory.js";
+import type { CellSequence } from "./cellSequence.js";
+import { Cursor, Frame, type Pass, type Schedule } from "./frame.js";
+import { LayerSequence } from "./layerSequence.js";
+import type { Network } from "./network.js";
+
+export class ShardSequence {
+  readonly frame: Frame;
+  readonly memories: readonly MemoryTape[];
+  readonly layers: readonly LayerSequence[];
+  /** Controller state and read vectors between calls, in element order; see controllerState.ts for its layout. */
+  state = 0;
+  /** [rows, Op], padding included. */
+  output = 0;
+  dOutput = 0;
+  /** [rows, Xp] */
+  dX = 0;
+  private readonly last: LayerSequence;
+  private x = 0;
+  /** Gradient of the read vectors that a step leaves to the next [B, RWp]. */
+  private dReadsCarried = 0;
+  /** Gradient of the read vectors that the call started with, where they are fed to every step [B, RWp]. */
+  private dReadsInitial = 0;
+  private previousHidden = 0;
+  private previousReads = 0;
+  private scratch = 0;
+  private block = 0;
+  private capacity = 0;
+  private stateBatch = 0;
+  /** Rows of h and c of every cell and of r, in the order of `state`, with the gradients carried for them. */
+  private readonly carried: { rows: number; gradient: number; width: number }[] = [];
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly network: Network,
+  ) {
+    this.frame = new Frame(engine);
+    this.memories = Array.from({ length: network.numMemories }, () => network.memory.open(engine));
+    const layers: LayerSequence[] = [];
+    for (const [l, products] of network.layers.entries()) {
+      layers.push(new LayerSequence(engine, network, products, l, this.memories[products.memory] as MemoryTape, layers[l - 1]));
+    }
+    this.layers = layers;
+    this.last = layers[layers.length - 1] as LayerSequence;
+  }
+
+  get bytes(): number {
+    const own = this.capacity + 4 * this.network.stateFloats(this.stateBatch);
+    return this.memories.reduce((sum, memory) => sum + memory.bytes, own);
+  }
+
+  /** Plans the buffers of a pass. The state survives while the batch stays the same, else it is empty. */
+  reserve(schedule: Schedule, pass: Pass): void {
+    const { frame, engine, network } = this;
+    const isPlanned = schedule === frame.schedule && pass.record === frame.pass.record && this.block !== 0;
+    frame.plan(schedule, pass);
+    this.reserveState(frame.batch);
+    const accesses = pass.passThroughMemory ? (schedule.steps * network.config.numLayers) / network.numMemories : 0;
+    for (let m = 0; m < this.memories.length; m++) this.memories[m]?.reserve(frame.batch, accesses, pass.record);
+    if (isPlanned) return;
+    const bytes = this.layOut(0);
+    if (bytes > this.capacity) {
+      if (this.block !== 0) engine.free(this.block);
+      this.block = this.capacity = 0;
+      this.block = engine.allocate(bytes);
+      this.capacity = bytes;
+    }
+    this.layOut(this.block);
+    frame.writeIndices();
+  }
+
+  /** Makes room for the state of `batch` elements alone. */
+  reserveState(batch: number): void {
+    if (batch === this.stateBatch) return;
+    if (this.state !== 0) this.engine.free(this.state);
+    this.state = this.engine.allocate(4 * this.network.stateFloats(batch));
+    this.stateBatch = batch;
+    for (const memory of this.memories) memory.reserve(batch, 0, false);
+  }
+
+  dispose(): void {
+    if (this.block !== 0) this.engine.free(this.block);
+    if (this.state !== 0) this.engine.free(this.state);
+    this.block = this.capacity = this.state = this.stateBatch = 0;
+    for (const memory of this.memories) memory.dispose();
+  }
+
+  /** Empties the state. */
+  clear(): void {
+    this.engine.kernels.fillZero(this.state, 4 * this.network.stateFloats(this.stateBatch));
+    this.clearMemories();
+  }
+
+  clearMemories(): void {
+    for (const memory of this.memories) memory.clear();
+  }
+
+  /** Runs the pass on the input staged at `input` [.., X]; leaves the output rows in `output` and the state after each element's last step. */
+  forward(input: number): void {
+    const { frame, network, engine } = this;
+    const { widths, config } = network;
+    this.begin();
+    engine.kernels.gatherRows(this.x, 4 * widths.x, input, 4 * config.inputSize, frame.source, frame.totalRows, config.inputSize);
+    for (const layer of this.layers) {
+      for (const cell of layer.cells) cell.prepare(this.x, frame.totalRows);
+    }
+    for (let t = 0; t < frame.schedule.steps; t++) {
+      frame.at(t);
+      let reads = this.last.reads + 4 * widths.reads * (config.readFeedback ? frame.before : 0);
+      for (const layer of this.layers) {
+        layer.forward(frame, reads);
+        reads = layer.reads + 4 * widths.reads * frame.now;
+      }
+    }
+    this.projectOutputs();
+    this.finish();
+  }
+
+  /** y = [h, r]·Cᵀ + d for all steps at once. */
+  private projectOutputs(): void {
+    const { network, last, frame, output } = this;
+    const { widths } = network;
+    const stride = 4 * widths.output;
+    const reads = last.reads + 4 * widths.reads * frame.batch;
+    network.outputHidden.forward(output, stride, network.outputBias.row, 0, last.clamped, 4 * widths.hidden, frame.totalRows);
+    network.outputReads.forward(output, stride, output, stride, reads, 4 * widths.reads, frame.totalRows);
+  }
+
+  /**
+   * Goes back through the pass, from the output's gradient in `dOutput`. Adds the weights' gradients at `gradients`; the carried ones,
+   * set before by `clearCarried` or `loadCarried`, become those of the state at the start.
+   */
+  backward(gradients: number, wantsInputGradient: boolean): void {
+    const { frame, network, last } = this;
+    const { widths } = network;
+    const { readFeedback } = network.config;
+    const stride = 4 * widths.output;
+    network.outputHidden.backward(last.dClamped, 4 * widths.hidden, 0, this.dOutput, stride, frame.totalRows);
+    network.outputReads.backward(last.dReads, 4 * widths.reads, 0, this.dOutput, stride, frame.totalRows);
+    const dReadsBefore = readFeedback ? this.dReadsCarried : this.dReadsInitial;
+    for (let t = frame.schedule.steps - 1; t >= 0; t--) {
+      frame.at(t);
+      this.addCarriedReads();
+      for (let l = this.layers.length - 1; l >= 0; l--) {
+        const below = this.layers[l - 1];
+        (this.layers[l] as LayerSequence).backward(frame, below?.dReads ?? dReadsBefore, below === undefined && !readFeedback);
+      }
+    }
+    this.addGradients(gradients);
+    if (wantsInputGradient) ((this.layers[0] as LayerSequence).cells[0] as CellSequence).backwardX(this.dX, frame.totalRows);
+  }
+
+  /** What the step after this one (where r is fed back), or the final state (for elements that end here), wants of r. */
+  private addCarriedReads(): void {
+    const { frame, last, network } = this;
+    const width = network.widths.reads;
+    const first = network.config.readFeedback ? 0 : frame.going;
+    const dReads = last.dReads + 4 * width * (frame.start + first);
+    this.engine.kernels.addRows(dReads, this.dReadsCarried + 4 * width * first, (frame.rows - first) * width);
+  }
+
+  private addGradients(gradients: number): void {
+    const { frame, network, last, engine, scratch } = this;
+    const { widths, config } = network;
+    let readsBefore = frame.previousRows(last.reads, widths.reads, this.previousReads, !config.readFeedback);
+    for (const layer of this.layers) {
+      layer.addGradients(gradients, frame, this.x, readsBefore, this.previousHidden, scratch);
+      readsBefore = layer.reads + 4 * widths.reads * frame.batch;
+    }
+    const sources = [
+      { linear: network.outputHidden, x: last.clamped, xStride: 4 * widths.hidden, column: 0 },
+      { linear: network.outputReads, x: readsBefore, xStride: 4 * widths.reads, column: 0 },
+    ];
+    addWeightGradients(engine, gradients, this.dOutput, widths.output, frame.totalRows, sources, scratch);
+    network.outputBias.addGradient(gradients, this.dOutput, 4 * widths.output, frame.totalRows, scratch);
+  }
+
+  private begin(): void {
+    const { frame } = this;
+    let state = this.state;
+    for (const { rows, width } of this.carried) {
+      frame.loadRows(rows, width, state);
+      state += 4 * width * frame.batch;
+    }
+    if (frame.pass.passThroughMemory) for (const memory of this.memories) memory.begin(frame.schedule.order);
+  }
+
+  private finish(): void {
+    const { frame } = this;
+    let state = this.state;
+    for (const { rows, width } of this.carried) {
+      frame.saveRows(state, width, rows);
+      state += 4 * width * frame.batch;
+    }
+    if (frame.pass.passThroughMemory) for (const memory of this.memories) memory.end();
+  }
+
+  /** No gradient reaches the state after the last step. */
+  clearCarried(): void {
+    const { kernels } = this.engine;
+    for (const { gradient, width } of this.carried) kernels.fillZero(gradient, 4 * width * this.frame.batch);
+    kernels.fillZero(this.dReadsCarried, 4 * this.network.widths.reads * this.frame.batch);
+  }
+
+  /** Takes the gradients of the state after the last step from `at`, laid out as `state`. */
+  loadCarried(at: number): void {
+    const { frame } = this;
+    this.clearCarried();
+    let from = at;
+    for (const { gradient, width } of this.carried) {
+      // r's gradient goes to the step each element ends at, also where the first read vectors have a gradient of their own.
+      frame.loadRows(gradient === this.dReadsInitial ? this.dReadsCarried : gradient, width, from);
+      from += 4 * width * frame.batch;
+    }
+  }
+
+  /** Writes the gradients of the state before the first step to `at`, laid out as `state`. */
+  saveCarried(at: number): void {
+    const { frame, engine } = this;
+    let to = at;
+    for (const { gradient, width } of this.carried) {
+      engine.kernels.scatterRows(to, 4 * width, gradient, 4 * width, frame.order, frame.batch, width);
+      to += 4 * width * frame.batch;
+    }
+  }
+
+  private layOutCarried(): void {
+    const { widths, kind, config } = this.network;
+    this.carried.length = 0;
+    for (const { cells } of this.layers) {
+      for (const cell of cells) {
+        this.carried.push({ rows: cell.h, gradient: cell.dH, width: widths.hidden });
+        if (kind.hasCellState) this.carried.push({ rows: cell.c, gradient: cell.dC, width: widths.hidden });
+      }
+    }
+    const gradient = config.readFeedback ? this.dReadsCarried : this.dReadsInitial;
+    this.carried.push({ rows: this.last.reads, gradient, width: widths.reads });
+  }
+
+  private layOut(base: number): number {
+    const { frame, network } = this;
+    const { widths, config } = network;
+    const { batch, totalRows, pass, schedule } = frame;
+    const cursor = new Cursor(base);
+    frame.layOut(cursor);
+    this.x = cursor.take(totalRows * widths.x);
+    this.output = cursor.take(totalRows * widths.output);
+    for (const layer of this.layers) layer.layOut(cursor, frame);
+    if (pass.record) {
+      this.dOutput = cursor.take(totalRows * widths.output);
+      this.dX = cursor.take(totalRows * widths.x);
+      this.dReadsCarried = cursor.take(batch * widths.reads);
+      this.dReadsInitial = config.readFeedback ? 0 : cursor.take(batch * widths.reads);
+      this.previousHidden = schedule.uniform ? 0 : cursor.take(totalRows * widths.hidden);
+      this.previousReads = schedule.uniform && config.readFeedback ? 0 : cursor.take(totalRows * widths.reads);
+      this.scratch = cursor.take(this.scratchBytes(totalRows) / 4);
+    }
+    this.layOutCarried();
+    return cursor.at - base;
+  }
+
+  private scratchBytes(rows: number): number {
+    const { outputHidden, outputReads, widths } = this.network;
+    const output = weightGradientScratch(widths.output, rows, [outputHidden, outputReads]);
+    return Math.max(output, ...this.layers.map((layer) => layer.scratchBytes(rows)));
+  }
+}

@@ -1,0 +1,99 @@
+// How a batch is cut into shards, and the rows each shard runs over. Both are functions of the call and the model alone, never of
+// the number of threads: so are the bits of the results.
+import { pad4 } from "../engine/linear.js";
+import type { Schedule } from "./frame.js";
+import type { ModelConfig } from "./options.js";
+
+/** Elements of a shard at most: enough rows to keep the products at full rate, few enough that a step's memories stay in cache. */
+const MAX_ROWS = 16;
+/** Bytes of link matrices a shard may have in a step before it is made smaller. */
+const MAX_LINK_BYTES = 2 ** 21;
+/** Gradient sums at most: shards beyond share them, each sum adding its shards in order. */
+const MAX_LANES = 16;
+
+export interface ShardRange {
+  readonly from: number;
+  readonly count: number;
+}
+
+/** Balanced shards: 10 → 5 + 5. At least two from 8 elements on, so that a second thread has something to do. */
+export function shardRanges(batch: number, config: ModelConfig, isDense: boolean): ShardRange[] {
+  let most = MAX_ROWS;
+  const linkBytes = isDense ? 4 * config.nrCells * pad4(config.nrCells) : 0;
+  while (most > 4 && most * linkBytes > MAX_LINK_BYTES) most /= 2;
+  const shards = Math.max(Math.ceil(batch / most), Math.min(2, Math.floor(batch / 4)), 1);
+  return split(batch, shards);
+}
+
+/** Which shards add into which gradient sum: consecutive ones. */
+export function lanes(numShards: number): ShardRange[] {
+  return split(numShards, Math.min(numShards, MAX_LANES));
+}
+
+function split(total: number, parts: number): ShardRange[] {
+  const ranges: ShardRange[] = [];
+  for (let i = 0; i < parts; i++) {
+    const from = Math.floor((i * total) / parts);
+    ranges.push({ from, count: Math.floor(((i + 1) * total) / parts) - from });
+  }
+  return ranges;
+}
+
+/** What of a call decides its rows. */
+export interface CallShape {
+  readonly batch: number;
+  readonly steps: number;
+  readonly batchFirst: boolean;
+  readonly lengths: Int32Array | undefined;
+}
+
+/** The rows of one shard for time steps firstStep … lastStep − 1 of a call. */
+export function scheduleShard(call: CallShape, { from, count }: ShardRange, firstStep: number, lastStep: number): Schedule {
+  const { batch, steps, batchFirst, lengths } = call;
+  const lengthOf = (element: number) => (lengths === undefined ? steps : (lengths[from + element] as number));
+  // Array.prototype.sort is stable: elements of one length stay in order.
+  const order = Int32Array.from(Array.from({ length: count }, (_, i) => i).sort((a, b) => lengthOf(b) - lengthOf(a)));
+  const span = lastStep - firstStep;
+  const active = new Int32Array(span);
+  const starts = new Int32Array(span + 1);
+  for (let t = 0; t < span; t++) {
+    let running = count;
+    while (running > 0 && lengthOf(order[running - 1] as number) <= firstStep + t) running--;
+    active[t] = running;
+    starts[t + 1] = (starts[t] as number) + running;
+  }
+  const source = new Int32Array(starts[span] as number);
+  const elements = new Int32Array(starts[span] as number);
+  for (let t = 0; t < span; t++) {
+    for (let row = 0; row < (active[t] as number); row++) {
+      const element = from + (order[row] as number);
+      const at = (starts[t] as number) + row;
+      elements[at] = element;
+      source[at] = batchFirst ? element * steps + firstStep + t : (firstStep + t) * batch + element;
+    }
+  }
+  return { steps: span, active, starts, order, source, elements, uniform: span === 0 || active[span - 1] === count };
+}
+
+/** Keeps the schedules of calls without lengths, which come again and again, so that a step plans nothing anew. */
+export class ScheduleCache {
+  private readonly kept = new Map<string, Schedule>();
+  /** Streaming asks for the same one at every step. */
+  private latest: { call: CallShape; range: ShardRange; firstStep: number; schedule: Schedule } | undefined;
+
+  get(call: CallShape, range: ShardRange, firstStep: number, lastStep: number): Schedule {
+    if (call.lengths !== undefined) return scheduleShard(call, range, firstStep, lastStep);
+    const { latest } = this;
+    if (latest?.call === call && latest.range === range && latest.firstStep === firstStep) return latest.schedule;
+    const key = `${call.batch}/${call.steps}/${range.from}/${firstStep}/${lastStep}`;
+    let schedule = this.kept.get(key);
+    if (schedule === undefined) {
+      // Bounded: a run over ever new lengths must not grow.
+      if (this.kept.size >= 256) this.kept.clear();
+      schedule = scheduleShard(call, range, firstStep, lastStep);
+      this.kept.set(key, schedule);
+    }
+    this.latest = { call, range, firstStep, schedule };
+    return schedule;
+  }
+}

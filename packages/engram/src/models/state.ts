@@ -1,0 +1,322 @@
+// The state of a model between calls, as a value: what it says never changes after it was returned (`step` on that very state
+// aside). Its content is either kept here, as ordinary garbage-collected data, or still lies in the engine that computed it, until
+// something else is about to be written there.
+import { ShapeError, StateError } from "../errors.js";
+import type { FieldValues, MemorySnapshot, SparseTensor } from "../memory/memory.js";
+import { sizeOf, type Tensor } from "../tensor.js";
+import { controllerShapes, controllerTensors, decodeController, encodeController } from "./controllerState.js";
+import { describeShape } from "./inputs.js";
+import type { Network } from "./network.js";
+import { type ShardRange, shardRanges } from "./shards.js";
+
+/** One shard's state: controller and read vectors in the engine's layout, and each memory. */
+export interface ShardSnapshot {
+  readonly controller: Float32Array;
+  readonly memories: readonly MemorySnapshot[];
+}
+
+/** A tensor of a batch of which most values are zero: the others with their positions, `rank` indices each, in order. */
+export interface SparseStateTensor {
+  readonly shape: readonly number[];
+  /** [count, rank], row-major. */
+  readonly positions: Int32Array;
+  readonly values: Float32Array;
+}
+
+export type StateTensor = Tensor | SparseStateTensor;
+
+/** Where the content of a state lies while it is resident in an engine. */
+export interface Residence {
+  snapshots(): ShardSnapshot[];
+}
+
+/** Anything that State.from can ask for the network it must fit: a model. */
+export interface HasNetwork {
+  readonly network: Network;
+}
+
+export class State {
+  private kept: readonly ShardSnapshot[] | undefined;
+  private residence: Residence | undefined;
+
+  /** @internal states come from `forward`, `initialState` and `State.from` */
+  constructor(
+    private readonly network: Network,
+    readonly batchSize: number,
+    content: readonly ShardSnapshot[] | Residence,
+  ) {
+    if ("snapshots" in content) this.residence = content;
+    else this.kept = content;
+  }
+
+  /**
+   * A state from tensors named as `tensors()` or `sparseTensors()` name them. Only a sparse memory's clock may be missing: it is then
+   * the largest last access of the batch.
+   * @throws {StateError} for a name this model does not have, or one that is missing; {ShapeError} for a wrong shape or a value that is not finite
+   */
+  static from(model: HasNetwork, tensors: ReadonlyMap<string, StateTensor>): State {
+    const { network } = model;
+    const batch = batchOf(tensors);
+    checkStateTensors(network, batch, tensors);
+    const missing = [...stateShapes(network, batch).keys()].filter((name) => !tensors.has(name) && !name.endsWith(".clock"));
+    if (missing.length > 0) throw new StateError(`State.from: missing ${missing.join(", ")}; initialState(${batch}).tensors() gives all of them`);
+    const ranges = rangesOf(network, batch);
+    const dense = onlyDense(tensors);
+    return new State(
+      network,
+      batch,
+      ranges.map((range) => ({
+        controller: encodeController(network, batch, range, dense),
+        memories: Array.from({ length: network.numMemories }, (_, m) => memorySnapshot(network, m, range, tensors)),
+      })),
+    );
+  }
+
+  /** Hidden state of each layer's cells: h [numHiddenLayers, B, H], and c for LSTM. */
+  get controllerHidden(): { h: Tensor; c?: Tensor }[] {
+    const tensors = this.controller();
+    return Array.from({ length: this.network.config.numLayers }, (_, l) => {
+      const c = tensors.get(`controller_hidden.${l}.c`);
+      return { h: tensors.get(`controller_hidden.${l}.h`) as Tensor, ...(c !== undefined && { c }) };
+    });
+  }
+
+  /** What the last layer read [B, R·W]. */
+  get readVectors(): Tensor {
+    return this.controller().get("read_vectors") as Tensor;
+  }
+
+  /** The tensors of each memory by name: memory [B, N, W], read_weights [B, R, N] and so on. @throws {StateError} when too large to hold densely */
+  get memory(): Record<string, Tensor>[] {
+    return Array.from({ length: this.network.numMemories }, (_, m) => Object.fromEntries(this.memoryTensors(m)));
+  }
+
+  /**
+   * Everything, by the names of models.md: `controller_hidden.{layer}.h`, `memory.{m}.{name}`, `memory.{m}.clock` [1], `read_vectors`.
+   * @throws {StateError} when a memory is too large to hold densely; `sparseTensors` always works
+   */
+  tensors(): Map<string, Tensor> {
+    const tensors = this.controller();
+    for (let m = 0; m < this.network.numMemories; m++) {
+      for (const [name, tensor] of this.memoryTensors(m)) tensors.set(`memory.${m}.${name}`, tensor);
+    }
+    return tensors;
+  }
+
+  /** As `tensors`, with what belongs to a memory as positions and values. */
+  sparseTensors(): Map<string, StateTensor> {
+    const tensors: Map<string, StateTensor> = this.controller();
+    const { memory, numMemories } = this.network;
+    for (let m = 0; m < numMemories; m++) {
+      for (const { name, shape } of memory.stateFields) {
+        const elements = this.shards().flatMap((shard) => {
+          const snapshot = shard.memories[m] as MemorySnapshot;
+          return Array.from({ length: snapshot.batch }, (_, b) => memory.sparseFromSnapshot(snapshot, name, b));
+        });
+        tensors.set(`memory.${m}.${name}`, joinSparse([this.batchSize, ...shape], elements));
+      }
+      const clock = this.clock(m);
+      if (clock !== undefined) tensors.set(`memory.${m}.clock`, clock);
+    }
+    return tensors;
+  }
+
+  /** @internal whether it fits a network and how it was split */
+  belongsTo(network: Network): boolean {
+    return network.signature === this.network.signature;
+  }
+
+  /** @internal the content of every shard, copied out of the engine when it still lies there */
+  shards(): readonly ShardSnapshot[] {
+    this.kept ??= (this.residence as Residence).snapshots();
+    return this.kept;
+  }
+
+  /** @internal where it lies, while it lies in an engine */
+  get residentIn(): Residence | undefined {
+    return this.residence;
+  }
+
+  /** @internal copies the content out, before something else is written where it lies */
+  leave(): void {
+    this.shards();
+    this.residence = undefined;
+  }
+
+  /** @internal the content in `residence` moved on (`step`) */
+  moveOn(residence: Residence): void {
+    this.kept = undefined;
+    this.residence = residence;
+  }
+
+  private controller(): Map<string, Tensor> {
+    const tensors = controllerTensors(this.network, this.batchSize);
+    const shards = this.shards();
+    for (const [i, range] of rangesOf(this.network, this.batchSize).entries()) {
+      decodeController(this.network, this.batchSize, range, (shards[i] as ShardSnapshot).controller, tensors);
+    }
+    return tensors;
+  }
+
+  private memoryTensors(m: number): Map<string, Tensor> {
+    const { memory } = this.network;
+    const tensors = new Map<string, Tensor>();
+    for (const { name, shape } of memory.stateFields) {
+      const parts = this.shards().map((shard) => memory.tensorFromSnapshot(shard.memories[m] as MemorySnapshot, name));
+      tensors.set(name, joinDense([this.batchSize, ...shape], parts));
+    }
+    const clock = this.clock(m);
+    if (clock !== undefined) tensors.set("clock", clock);
+    return tensors;
+  }
+
+  private clock(m: number): Tensor | undefined {
+    const clock = this.network.memory.clockOfSnapshot(this.shards()[0]?.memories[m] as MemorySnapshot);
+    return clock === undefined ? undefined : { data: Float32Array.of(clock), shape: [1] };
+  }
+}
+
+/** The empty state. */
+export function emptyState(network: Network, batch: number): State {
+  const ranges = rangesOf(network, batch);
+  return new State(
+    network,
+    batch,
+    ranges.map(({ count }) => ({
+      controller: new Float32Array(network.stateFloats(count)),
+      memories: Array.from({ length: network.numMemories }, () => network.memory.emptySnapshot(count)),
+    })),
+  );
+}
+
+export function rangesOf(network: Network, batch: number): ShardRange[] {
+  return shardRanges(batch, network.config, !network.memory.hasClock);
+}
+
+/** Parts of consecutive elements as one tensor. */
+function joinDense(shape: readonly number[], parts: readonly Tensor[]): Tensor {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return { data: only.data, shape };
+  const data = new Float32Array(sizeOf(shape));
+  let next = 0;
+  for (const part of parts) {
+    data.set(part.data, next);
+    next += part.data.length;
+  }
+  return { data, shape };
+}
+
+/** One sparse tensor for each element as one of the batch. */
+function joinSparse(shape: readonly number[], elements: readonly SparseTensor[]): SparseStateTensor {
+  const count = elements.reduce((sum, { values }) => sum + values.length, 0);
+  const rank = shape.length;
+  const positions = new Int32Array(count * rank);
+  const values = new Float32Array(count);
+  let next = 0;
+  for (let b = 0; b < elements.length; b++) {
+    const element = elements[b] as SparseTensor;
+    values.set(element.values, next);
+    for (let i = 0; i < element.values.length; i++, next++) {
+      let flat = element.positions[i] as number;
+      for (let axis = rank - 1; axis > 0; axis--) {
+        const size = shape[axis] as number;
+        positions[next * rank + axis] = flat % size;
+        flat = Math.floor(flat / size);
+      }
+      positions[next * rank] = b;
+    }
+  }
+  return { shape, positions, values };
+}
+
+/** A field's values of consecutive elements, part by part, as one tensor of them all. */
+export function joinFields(shape: readonly number[], parts: readonly FieldValues[]): StateTensor {
+  const dense = parts.filter((part): part is Tensor => "data" in part);
+  if (dense.length === parts.length) return joinDense(shape, dense);
+  return joinSparse(shape, (parts as readonly (readonly SparseTensor[])[]).flat());
+}
+
+/** The part of a batch's tensor that belongs to the elements of a range. */
+export function fieldOfRange(tensor: StateTensor, { from, count }: ShardRange): FieldValues {
+  const inner = tensor.shape.slice(1);
+  const size = sizeOf(inner);
+  if ("data" in tensor) return { data: tensor.data.slice(from * size, (from + count) * size), shape: [count, ...inner] };
+  const rank = tensor.shape.length;
+  const positions: number[][] = Array.from({ length: count }, () => []);
+  const values: number[][] = Array.from({ length: count }, () => []);
+  for (const [i, value] of tensor.values.entries()) {
+    const at = tensor.positions.subarray(i * rank, (i + 1) * rank);
+    const element = (at[0] as number) - from;
+    if (element < 0 || element >= count) continue;
+    positions[element]?.push(inner.reduce((flat, width, axis) => flat * width + (at[axis + 1] as number), 0));
+    values[element]?.push(value);
+  }
+  return positions.map((p, b) => ({ shape: inner, positions: Int32Array.from(p), values: Float32Array.from(values[b] as number[]) }));
+}
+
+function onlyDense(tensors: ReadonlyMap<string, StateTensor>): Map<string, Tensor> {
+  const dense = new Map<string, Tensor>();
+  for (const [name, tensor] of tensors) if ("data" in tensor) dense.set(name, tensor);
+  return dense;
+}
+
+function memorySnapshot(network: Network, m: number, range: ShardRange, tensors: ReadonlyMap<string, StateTensor>): MemorySnapshot {
+  const { memory } = network;
+  const fields = new Map<string, FieldValues>();
+  for (const { name } of memory.stateFields) {
+    const tensor = tensors.get(`memory.${m}.${name}`);
+    if (tensor !== undefined) fields.set(name, fieldOfRange(tensor, range));
+  }
+  return memory.snapshotFromTensors(fields, range.count, memory.hasClock ? clockOf(m, tensors) : undefined);
+}
+
+/** The clock as given, else the largest last access of the whole batch. */
+function clockOf(m: number, tensors: ReadonlyMap<string, StateTensor>): number {
+  const clock = tensors.get(`memory.${m}.clock`);
+  if (clock !== undefined && "data" in clock) return clock.data[0] as number;
+  const lastAccess = tensors.get(`memory.${m}.last_access`);
+  const values = lastAccess === undefined ? [] : "data" in lastAccess ? lastAccess.data : lastAccess.values;
+  let largest = 0;
+  for (const value of values) largest = Math.max(largest, value);
+  return largest;
+}
+
+/** B, from the first tensor that tells. */
+function batchOf(tensors: ReadonlyMap<string, StateTensor>): number {
+  for (const [name, { shape }] of tensors) {
+    if (name.endsWith(".clock")) continue;
+    const batch = name.startsWith("controller_hidden.") ? shape[1] : shape[0];
+    if (batch !== undefined && Number.isSafeInteger(batch) && batch > 0) return batch;
+  }
+  throw new StateError("State.from: the tensors do not tell the batch size: give at least read_vectors [B, R·W]");
+}
+
+/** Every name and shape a state of the model may have. */
+export function stateShapes(network: Network, batch: number): Map<string, readonly number[]> {
+  const shapes = controllerShapes(network, batch);
+  for (let m = 0; m < network.numMemories; m++) {
+    for (const { name, shape } of network.memory.stateFields) shapes.set(`memory.${m}.${name}`, [batch, ...shape]);
+    if (network.memory.hasClock) shapes.set(`memory.${m}.clock`, [1]);
+  }
+  return shapes;
+}
+
+/** @throws for a name the model does not have, a wrong shape, or a value that is not finite */
+export function checkStateTensors(network: Network, batch: number, tensors: ReadonlyMap<string, StateTensor>): void {
+  const shapes = stateShapes(network, batch);
+  for (const [name, tensor] of tensors) {
+    const shape = shapes.get(name);
+    if (shape === undefined) {
+      throw new StateError(`state tensor ${name} is not one of this ${network.type.toUpperCase()}'s: ${[...shapes.keys()].join(", ")}`);
+    }
+    if (describeShape(tensor.shape) !== describeShape(shape)) {
+      throw new ShapeError(`state tensor ${name} must be ${describeShape(shape)}, got ${describeShape(tensor.shape)}`);
+    }
+    const values = "data" in tensor ? tensor.data : tensor.values;
+    if ("data" in tensor && values.length !== sizeOf(shape)) {
+      throw new ShapeError(`state tensor ${name} must hold ${sizeOf(shape)} values, got ${values.length}`);
+    }
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) throw new ShapeError(`state tensor ${name} must be finite, got ${values[bad]} as value ${bad}`);
+  }
+}
