@@ -1,14 +1,13 @@
 // A whole batch over a sequence: its shards, one after the other, in passes of a plan. This is what a tape is made of, and what
 // evaluation and streaming run on.
 import type { Engine } from "../engine/engine.js";
-import type { FieldValues, MemoryTape } from "../memory/memory.js";
-import type { Tensor } from "../tensor.js";
+import type { FieldValues } from "../memory/memory.js";
 import { controllerTensors, decodeController, encodeController } from "./controllerState.js";
 import type { DropoutKey, Pass } from "./frame.js";
 import type { Network } from "./network.js";
-import { ShardSequence } from "./shardSequence.js";
+import { type ShardGradients, ShardSequence, type ShardSnapshot } from "./shardSequence.js";
 import { type CallShape, type ScheduleCache, type ShardRange } from "./shards.js";
-import { fieldOfRange, joinFields, rangesOf, type Residence, type ShardSnapshot, type State, type StateTensor } from "./state.js";
+import { fieldOfRange, joinFields, onlyDense, rangesOf, type Residence, type State, type StateTensor } from "./state.js";
 
 /** Steps of a pass that keeps nothing for going back: enough for full products, few enough to stay small for any T. */
 const UNRECORDED_STEPS = 32;
@@ -21,12 +20,6 @@ export interface Call extends CallShape {
   readonly recompute: boolean;
   readonly passThroughMemory: boolean;
   readonly dropout: DropoutKey | undefined;
-}
-
-/** The state at the start of every pass of a shard, and at its end. */
-interface SavedPoints {
-  readonly starts: ShardSnapshot[];
-  end: ShardSnapshot | undefined;
 }
 
 /** Watches the memory of the batch's first element after each access. */
@@ -50,7 +43,8 @@ export class Sequences implements Residence {
   /** The state whose content is the shards' present state. */
   holds: State | undefined;
   private call: Call | undefined;
-  private saved: SavedPoints[] = [];
+  /** With `recompute`, the states each shard started its passes with. */
+  private saved: ShardSnapshot[][] = [];
 
   constructor(
     private readonly engine: Engine,
@@ -95,7 +89,7 @@ export class Sequences implements Residence {
     for (const [i, shard] of this.shards.entries()) {
       const snapshot = snapshots?.[i];
       if (snapshot === undefined) shard.clear();
-      else this.restore(shard, snapshot);
+      else shard.restore(snapshot);
     }
   }
 
@@ -104,19 +98,7 @@ export class Sequences implements Residence {
   }
 
   snapshots(): ShardSnapshot[] {
-    return this.shards.map((shard, i) => this.snapshot(shard, this.ranges[i] as ShardRange));
-  }
-
-  private snapshot(shard: ShardSequence, { count }: ShardRange): ShardSnapshot {
-    return {
-      controller: this.engine.f32(shard.state, this.network.stateFloats(count)).slice(),
-      memories: shard.memories.map((memory) => memory.snapshot()),
-    };
-  }
-
-  private restore(shard: ShardSequence, snapshot: ShardSnapshot): void {
-    this.engine.f32(shard.state, snapshot.controller.length).set(snapshot.controller);
-    for (const [m, memory] of shard.memories.entries()) memory.restore(snapshot.memories[m] as (typeof snapshot.memories)[number]);
+    return this.shards.map((shard) => shard.snapshot());
   }
 
   /**
@@ -128,13 +110,12 @@ export class Sequences implements Residence {
     this.saved = [];
     const bounds = passBounds(call);
     for (const [i, shard] of this.shards.entries()) {
-      const points: SavedPoints = { starts: [], end: undefined };
+      this.saved.push([]);
       for (let p = 0; p + 1 < bounds.length; p++) {
-        if (call.record && call.recompute) points.starts.push(this.snapshot(shard, this.ranges[i] as ShardRange));
+        if (call.record && call.recompute) this.saved[i]?.push(shard.snapshot());
         this.pass(shard, i, p, bounds, call.record && !call.recompute, input, i === 0 ? watcher : undefined);
         this.scatter(shard, output);
       }
-      this.saved.push(points);
     }
   }
 
@@ -196,97 +177,44 @@ export class Sequences implements Residence {
     const call = this.call as Call;
     const bounds = passBounds(call);
     for (const [i, shard] of this.shards.entries()) {
-      const range = this.ranges[i] as ShardRange;
-      const points = this.saved[i] as SavedPoints;
-      const end = call.recompute ? this.snapshot(shard, range) : undefined;
-      let gradients = stateGradients;
-      let within = { batch: this.batch, range };
+      const end = call.recompute ? shard.snapshot() : undefined;
+      let later = stateGradients === undefined ? undefined : this.shardGradients(i, stateGradients);
       for (let p = bounds.length - 2; p >= 0; p--) {
         if (call.recompute) {
-          this.restore(shard, points.starts[p] as ShardSnapshot);
+          shard.restore(this.saved[i]?.[p] as ShardSnapshot);
           this.pass(shard, i, p, bounds, true, input, undefined);
         }
-        this.backwardPass(shard, within, addTo(i), dOutput, dInput, gradients);
-        if (p === 0) continue;
-        within = { batch: range.count, range: { from: 0, count: range.count } };
-        gradients = this.gatherStateGradients([shard], [within.range], range.count);
+        this.backwardPass(shard, addTo(i), dOutput, dInput, later);
+        if (p > 0) later = shard.stateGradients();
       }
-      if (end !== undefined) this.restore(shard, end);
+      if (end !== undefined) shard.restore(end);
     }
   }
 
-  /** @param within the batch that `gradients` are of, and where the shard lies in it */
-  private backwardPass(
-    shard: ShardSequence,
-    within: { batch: number; range: ShardRange },
-    addTo: number,
-    dOutput: number,
-    dInput: number,
-    gradients: ReadonlyMap<string, StateTensor> | undefined,
-  ): void {
+  private backwardPass(shard: ShardSequence, addTo: number, dOutput: number, dInput: number, later: ShardGradients | undefined): void {
     const { widths, config } = this.network;
     const { kernels } = this.engine;
     const { frame } = shard;
     const [X, O] = [config.inputSize, config.outputSize];
     kernels.gatherRows(shard.dOutput, 4 * widths.output, dOutput, 4 * O, frame.source, frame.totalRows, O);
-    if (gradients === undefined) shard.clearCarried();
-    else this.loadControllerGradients(shard, within, gradients);
-    if (frame.pass.passThroughMemory) {
-      for (const [m, memory] of shard.memories.entries()) memory.beginBackward(this.memoryGradients(m, within.range, gradients));
-    }
+    shard.beginBackward(later);
     shard.backward(addTo, dInput !== 0);
-    if (frame.pass.passThroughMemory) for (const memory of shard.memories) memory.endBackward();
     if (dInput !== 0) kernels.scatterRows(dInput, 4 * X, shard.dX, 4 * widths.x, frame.source, frame.totalRows, X);
   }
 
-  private loadControllerGradients(
-    shard: ShardSequence,
-    { batch, range }: { batch: number; range: ShardRange },
-    gradients: ReadonlyMap<string, StateTensor>,
-  ): void {
-    const dense = new Map<string, Tensor>();
-    for (const [name, tensor] of gradients) if ("data" in tensor) dense.set(name, tensor);
-    const values = encodeController(this.network, batch, range, dense);
-    const at = this.engine.allocate(4 * values.length);
-    this.engine.f32(at, values.length).set(values);
-    shard.loadCarried(at);
-    this.engine.free(at);
-  }
-
-  private memoryGradients(m: number, range: ShardRange, gradients: ReadonlyMap<string, StateTensor> | undefined): Map<string, FieldValues> | undefined {
-    if (gradients === undefined) return undefined;
-    const fields = new Map<string, FieldValues>();
-    for (const name of this.network.memory.gradientFields) {
-      const tensor = gradients.get(`memory.${m}.${name}`);
-      if (tensor !== undefined) fields.set(name, fieldOfRange(tensor, range));
-    }
-    return fields;
-  }
-
-  /** The gradients of the state at the start of the passes that some shards have just gone back through, as of a batch of these alone. */
-  private gatherStateGradients(shards: readonly ShardSequence[], ranges: readonly ShardRange[], batch: number): Map<string, StateTensor> {
-    const { network, engine } = this;
-    const controller = controllerTensors(network, batch);
-    for (const [i, shard] of shards.entries()) {
-      const range = ranges[i] as ShardRange;
-      const floats = network.stateFloats(range.count);
-      const at = engine.allocate(4 * floats);
-      shard.saveCarried(at);
-      decodeController(network, batch, range, engine.f32(at, floats), controller);
-      engine.free(at);
-    }
-    const gradients = new Map<string, StateTensor>(controller);
-    for (let m = 0; m < network.numMemories; m++) {
+  /** One shard's part of the gradients of a whole batch's state. */
+  private shardGradients(i: number, gradients: ReadonlyMap<string, StateTensor>): ShardGradients {
+    const { network } = this;
+    const range = this.ranges[i] as ShardRange;
+    const memories = Array.from({ length: network.numMemories }, (_, m) => {
+      const fields = new Map<string, FieldValues>();
       for (const name of network.memory.gradientFields) {
-        const parts = shards.map((shard) => (shard.memories[m] as MemoryTape).stateGradient(name));
-        gradients.set(`memory.${m}.${name}`, joinFields([batch, ...this.fieldShape(name)], parts));
+        const tensor = gradients.get(`memory.${m}.${name}`);
+        if (tensor !== undefined) fields.set(name, fieldOfRange(tensor, range));
       }
-    }
-    return gradients;
-  }
-
-  private fieldShape(name: string): readonly number[] {
-    return this.network.memory.stateFields.find((field) => field.name === name)?.shape ?? [];
+      return fields;
+    });
+    return { controller: encodeController(network, this.batch, range, onlyDense(gradients)), memories };
   }
 
   /**
@@ -294,13 +222,20 @@ export class Sequences implements Residence {
    * @param given those that `backward` was given: a memory that was passed by hands its own on unchanged
    */
   stateGradients(given: ReadonlyMap<string, StateTensor> | undefined): Map<string, StateTensor> {
-    const joined = this.gatherStateGradients(this.shards, this.ranges, this.batch);
-    if ((this.call as Call).passThroughMemory) return joined;
-    for (const name of joined.keys()) {
-      if (!name.startsWith("memory.")) continue;
-      const kept = given?.get(name);
-      if (kept === undefined) joined.delete(name);
-      else joined.set(name, kept);
+    const { network, batch } = this;
+    const parts = this.shards.map((shard) => shard.stateGradients());
+    const controller = controllerTensors(network, batch);
+    for (const [i, part] of parts.entries()) decodeController(network, batch, this.ranges[i] as ShardRange, part.controller, controller);
+    const joined = new Map<string, StateTensor>(controller);
+    for (let m = 0; m < network.numMemories; m++) {
+      for (const { name, shape } of network.memory.stateFields) {
+        if (!network.memory.gradientFields.includes(name)) continue;
+        const key = `memory.${m}.${name}`;
+        const fields = parts.map((part) => part.memories[m]?.get(name)).filter((field) => field !== undefined);
+        const kept = given?.get(key);
+        if (fields.length > 0) joined.set(key, joinFields([batch, ...shape], fields));
+        else if (kept !== undefined) joined.set(key, kept);
+      }
     }
     return joined;
   }

@@ -2,11 +2,23 @@
 // of this walk is a kernel call.
 import type { Engine } from "../engine/engine.js";
 import { addWeightGradients, weightGradientScratch } from "../engine/linear.js";
-import type { MemoryTape } from "../memory/memory.js";
+import type { FieldValues, MemorySnapshot, MemoryTape } from "../memory/memory.js";
 import type { CellSequence } from "./cellSequence.js";
 import { Cursor, Frame, type Pass, type Schedule } from "./frame.js";
 import { LayerSequence } from "./layerSequence.js";
 import type { Network } from "./network.js";
+
+/** One shard's state: controller and read vectors in the engine's layout (controllerState.ts), and each memory. */
+export interface ShardSnapshot {
+  readonly controller: Float32Array;
+  readonly memories: readonly MemorySnapshot[];
+}
+
+/** Gradients of one shard's state, of the same layout. A memory's fields that are not there are zero. */
+export interface ShardGradients {
+  readonly controller: Float32Array;
+  readonly memories: readonly ReadonlyMap<string, FieldValues>[];
+}
 
 export class ShardSequence {
   readonly frame: Frame;
@@ -28,9 +40,12 @@ export class ShardSequence {
   private previousHidden = 0;
   private previousReads = 0;
   private scratch = 0;
+  /** Room for gradients of the state on their way in and out, laid out as `state`. */
+  private exchange = 0;
   private block = 0;
   private capacity = 0;
   private stateBatch = 0;
+  private stateCapacity = 0;
   /** Rows of h and c of every cell and of r, in the order of `state`, with the gradients carried for them. */
   private readonly carried: { rows: number; gradient: number; width: number }[] = [];
 
@@ -49,7 +64,7 @@ export class ShardSequence {
   }
 
   get bytes(): number {
-    const own = this.capacity + 4 * this.network.stateFloats(this.stateBatch);
+    const own = this.capacity + this.stateCapacity;
     return this.memories.reduce((sum, memory) => sum + memory.bytes, own);
   }
 
@@ -76,16 +91,21 @@ export class ShardSequence {
   /** Makes room for the state of `batch` elements alone. */
   reserveState(batch: number): void {
     if (batch === this.stateBatch) return;
-    if (this.state !== 0) this.engine.free(this.state);
-    this.state = this.engine.allocate(4 * this.network.stateFloats(batch));
+    const bytes = 4 * this.network.stateFloats(batch);
+    if (bytes > this.stateCapacity) {
+      if (this.state !== 0) this.engine.free(this.state);
+      this.state = this.engine.allocate(bytes);
+      this.stateCapacity = bytes;
+    }
     this.stateBatch = batch;
     for (const memory of this.memories) memory.reserve(batch, 0, false);
+    this.clear();
   }
 
   dispose(): void {
     if (this.block !== 0) this.engine.free(this.block);
     if (this.state !== 0) this.engine.free(this.state);
-    this.block = this.capacity = this.state = this.stateBatch = 0;
+    this.block = this.capacity = this.state = this.stateBatch = this.stateCapacity = 0;
     for (const memory of this.memories) memory.dispose();
   }
 
@@ -130,9 +150,43 @@ export class ShardSequence {
     network.outputReads.forward(output, stride, output, stride, reads, 4 * widths.reads, frame.totalRows);
   }
 
+  snapshot(): ShardSnapshot {
+    return {
+      controller: this.engine.f32(this.state, this.network.stateFloats(this.stateBatch)).slice(),
+      memories: this.memories.map((memory) => memory.snapshot()),
+    };
+  }
+
+  restore({ controller, memories }: ShardSnapshot): void {
+    this.engine.f32(this.state, controller.length).set(controller);
+    for (const [m, memory] of this.memories.entries()) memory.restore(memories[m] as MemorySnapshot);
+  }
+
+  /** Starts going back, from the gradients of the state after each element's last step (none: zero). */
+  beginBackward(gradients: ShardGradients | undefined): void {
+    this.clearCarried();
+    if (gradients !== undefined) {
+      this.engine.f32(this.exchange, gradients.controller.length).set(gradients.controller);
+      this.loadCarried(this.exchange);
+    }
+    if (!this.frame.pass.passThroughMemory) return;
+    for (let m = 0; m < this.memories.length; m++) this.memories[m]?.beginBackward(gradients?.memories[m]);
+  }
+
+  /** The gradients of the state before the first step, after `backward`; without memory accesses there are none of the memories. */
+  stateGradients(): ShardGradients {
+    this.saveCarried(this.exchange);
+    const { memory } = this.network;
+    const fields = this.frame.pass.passThroughMemory ? memory.gradientFields : [];
+    return {
+      controller: this.engine.f32(this.exchange, this.network.stateFloats(this.frame.batch)).slice(),
+      memories: this.memories.map((tape) => new Map(fields.map((name) => [name, tape.stateGradient(name)]))),
+    };
+  }
+
   /**
-   * Goes back through the pass, from the output's gradient in `dOutput`. Adds the weights' gradients at `gradients`; the carried ones,
-   * set before by `clearCarried` or `loadCarried`, become those of the state at the start.
+   * Goes back through the pass, from the output's gradient in `dOutput`. Adds the weights' gradients at `gradients`.
+   * `beginBackward` comes before.
    */
   backward(gradients: number, wantsInputGradient: boolean): void {
     const { frame, network, last } = this;
@@ -150,6 +204,7 @@ export class ShardSequence {
         (this.layers[l] as LayerSequence).backward(frame, below?.dReads ?? dReadsBefore, below === undefined && !readFeedback);
       }
     }
+    if (frame.pass.passThroughMemory) for (const memory of this.memories) memory.endBackward();
     this.addGradients(gradients);
     if (wantsInputGradient) ((this.layers[0] as LayerSequence).cells[0] as CellSequence).backwardX(this.dX, frame.totalRows);
   }
@@ -200,16 +255,15 @@ export class ShardSequence {
   }
 
   /** No gradient reaches the state after the last step. */
-  clearCarried(): void {
+  private clearCarried(): void {
     const { kernels } = this.engine;
     for (const { gradient, width } of this.carried) kernels.fillZero(gradient, 4 * width * this.frame.batch);
     kernels.fillZero(this.dReadsCarried, 4 * this.network.widths.reads * this.frame.batch);
   }
 
   /** Takes the gradients of the state after the last step from `at`, laid out as `state`. */
-  loadCarried(at: number): void {
+  private loadCarried(at: number): void {
     const { frame } = this;
-    this.clearCarried();
     let from = at;
     for (const { gradient, width } of this.carried) {
       // r's gradient goes to the step each element ends at, also where the first read vectors have a gradient of their own.
@@ -219,7 +273,7 @@ export class ShardSequence {
   }
 
   /** Writes the gradients of the state before the first step to `at`, laid out as `state`. */
-  saveCarried(at: number): void {
+  private saveCarried(at: number): void {
     const { frame, engine } = this;
     let to = at;
     for (const { gradient, width } of this.carried) {
@@ -257,6 +311,7 @@ export class ShardSequence {
       this.dReadsInitial = config.readFeedback ? 0 : cursor.take(batch * widths.reads);
       this.previousHidden = schedule.uniform ? 0 : cursor.take(totalRows * widths.hidden);
       this.previousReads = schedule.uniform && config.readFeedback ? 0 : cursor.take(totalRows * widths.reads);
+      this.exchange = cursor.take(network.stateFloats(batch));
       this.scratch = cursor.take(this.scratchBytes(totalRows) / 4);
     }
     this.layOutCarried();

@@ -30,11 +30,14 @@ export function lanes(numShards: number): ShardRange[] {
   return split(numShards, Math.min(numShards, MAX_LANES));
 }
 
+/** Parts of equal size, the first ones larger by one where it does not come out even: equal sizes stand together. */
 function split(total: number, parts: number): ShardRange[] {
   const ranges: ShardRange[] = [];
+  let from = 0;
   for (let i = 0; i < parts; i++) {
-    const from = Math.floor((i * total) / parts);
-    ranges.push({ from, count: Math.floor(((i + 1) * total) / parts) - from });
+    const count = Math.floor(total / parts) + (i < total % parts ? 1 : 0);
+    ranges.push({ from, count });
+    from += count;
   }
   return ranges;
 }

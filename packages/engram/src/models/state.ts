@@ -7,13 +7,8 @@ import { sizeOf, type Tensor } from "../tensor.js";
 import { controllerShapes, controllerTensors, decodeController, encodeController } from "./controllerState.js";
 import { describeShape } from "./inputs.js";
 import type { Network } from "./network.js";
+import type { ShardSnapshot } from "./shardSequence.js";
 import { type ShardRange, shardRanges } from "./shards.js";
-
-/** One shard's state: controller and read vectors in the engine's layout, and each memory. */
-export interface ShardSnapshot {
-  readonly controller: Float32Array;
-  readonly memories: readonly MemorySnapshot[];
-}
 
 /** A tensor of a batch of which most values are zero: the others with their positions, `rank` indices each, in order. */
 export interface SparseStateTensor {
@@ -254,7 +249,8 @@ export function fieldOfRange(tensor: StateTensor, { from, count }: ShardRange): 
   return positions.map((p, b) => ({ shape: inner, positions: Int32Array.from(p), values: Float32Array.from(values[b] as number[]) }));
 }
 
-function onlyDense(tensors: ReadonlyMap<string, StateTensor>): Map<string, Tensor> {
+/** Those of the tensors that are not sparse. */
+export function onlyDense(tensors: ReadonlyMap<string, StateTensor>): Map<string, Tensor> {
   const dense = new Map<string, Tensor>();
   for (const [name, tensor] of tensors) if ("data" in tensor) dense.set(name, tensor);
   return dense;
