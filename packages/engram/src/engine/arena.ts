@@ -1,30 +1,34 @@
-// Hands out the bytes of one WebAssembly memory: first fit, neighbours merged on free. Called when buffers are planned, never
-// within a step, so it is written to be plain rather than quick.
+// Hands out bytes of a WebAssembly memory: first fit, neighbours merged on free. Called when buffers are planned, never within a
+// step, so it is written to be plain rather than quick.
 import { EngramError } from "../errors.js";
 
 const ALIGNMENT = 64;
-/** Address 0 stands for "none" in kernel arguments, so the first block starts after it. */
-const FIRST_BYTE = 1024;
 
 interface Gap {
   at: number;
   bytes: number;
 }
 
+/** Where an arena's bytes come from: the end of a memory, which moves up and down. On shared memory several arenas move one end. */
+export interface Space {
+  /** So many more bytes, zeroed or not. @returns their address. @throws when there are no more */
+  extend(bytes: number): number;
+  /** Takes back `bytes` at `at`, when they are the last ones. @returns whether they were */
+  shrink(at: number, bytes: number): boolean;
+}
+
 export class Arena {
   private readonly gaps: Gap[] = [];
   private readonly sizes = new Map<number, number>();
-  private end = FIRST_BYTE;
   private used = 0;
   private peak = 0;
 
-  /** @param grow makes the memory at least so many bytes large, or throws */
-  constructor(private readonly grow: (bytes: number) => void) {}
+  constructor(private readonly space: Space) {}
 
   /** Zeroed bytes, aligned to a cache line. */
   allocate(bytes: number, zero: (at: number, bytes: number) => void): number {
     const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
-    const at = this.takeGap(size) ?? this.extend(size);
+    const at = this.takeGap(size) ?? this.space.extend(size);
     this.sizes.set(at, size);
     this.used += size;
     this.peak = Math.max(this.peak, this.used);
@@ -59,13 +63,6 @@ export class Arena {
     return at;
   }
 
-  private extend(size: number): number {
-    const at = this.end;
-    this.grow(at + size);
-    this.end = at + size;
-    return at;
-  }
-
   private release(freed: Gap): void {
     const after = this.gaps.findIndex((gap) => gap.at > freed.at);
     const index = after === -1 ? this.gaps.length : after;
@@ -73,10 +70,7 @@ export class Arena {
     this.mergeWithNext(index);
     if (index > 0) this.mergeWithNext(index - 1);
     const last = this.gaps[this.gaps.length - 1];
-    if (last !== undefined && last.at + last.bytes === this.end) {
-      this.end = last.at;
-      this.gaps.pop();
-    }
+    if (last !== undefined && this.space.shrink(last.at, last.bytes)) this.gaps.pop();
   }
 
   private mergeWithNext(index: number): void {

@@ -1,7 +1,7 @@
 // One WebAssembly memory, the kernels bound to it, and the arena that hands out its bytes. A model owns one engine; what the
 // engine holds is freed with it by the garbage collector, so dropping a model needs no call.
 import { EngramError } from "../errors.js";
-import { Arena } from "./arena.js";
+import { Arena, type Space } from "./arena.js";
 import { descriptors, type Kernels } from "./kernels.generated.js";
 import { kernelModule } from "./module.js";
 
@@ -12,18 +12,24 @@ const MAX_PAGES = 65536;
 export type Descriptor = keyof typeof descriptors;
 export type DescriptorFields<D extends Descriptor> = Readonly<Record<(typeof descriptors)[D][number], number>>;
 
-export class Engine {
-  readonly memory: WebAssembly.Memory;
-  readonly kernels: Kernels;
-  readonly isShared: boolean;
-  readonly arena: Arena;
+/** Address 0 stands for "none" in kernel arguments, and on shared memory the first bytes hold the end; blocks start after them. */
+const FIRST_BYTE = 1024;
+/** The end of shared memory lies here as an i32, in units of 64 bytes, so that it reaches 4 GiB. */
+const END_AT = 64;
+const END_UNIT = 64;
 
-  private constructor(memory: WebAssembly.Memory, isShared: boolean) {
-    this.memory = memory;
-    this.isShared = isShared;
+export class Engine {
+  readonly kernels: Kernels;
+  readonly arena: Arena;
+  private end = FIRST_BYTE;
+
+  private constructor(
+    readonly memory: WebAssembly.Memory,
+    readonly isShared: boolean,
+  ) {
     const instance = new WebAssembly.Instance(kernelModule(isShared), { env: { memory } });
     this.kernels = instance.exports as unknown as Kernels;
-    this.arena = new Arena((bytes) => this.grow(bytes));
+    this.arena = new Arena(isShared ? this.sharedSpace() : this.ownSpace());
   }
 
   /** An engine on a memory of its own. */
@@ -34,12 +40,49 @@ export class Engine {
   /** An engine on a memory that threads share; `maximumBytes` is reserved, not used. */
   static createShared(maximumBytes: number): Engine {
     const maximum = Math.min(MAX_PAGES, Math.ceil(maximumBytes / PAGE));
-    return new Engine(new WebAssembly.Memory({ initial: 1, maximum, shared: true }), true);
+    const engine = new Engine(new WebAssembly.Memory({ initial: 1, maximum, shared: true }), true);
+    engine.i32(END_AT, 1)[0] = FIRST_BYTE / END_UNIT;
+    return engine;
   }
 
-  /** A further thread's engine on a memory that another engine owns: it runs kernels but must not allocate. */
+  /** A further thread's engine on the shared memory of another: what it allocates is its own to free. */
   static attach(memory: WebAssembly.Memory): Engine {
     return new Engine(memory, true);
+  }
+
+  private ownSpace(): Space {
+    return {
+      extend: (bytes) => {
+        const at = this.end;
+        this.grow(at + bytes);
+        this.end = at + bytes;
+        return at;
+      },
+      shrink: (at, bytes) => {
+        if (at + bytes !== this.end) return false;
+        this.end = at;
+        return true;
+      },
+    };
+  }
+
+  private sharedSpace(): Space {
+    return {
+      extend: (bytes) => {
+        const at = Atomics.add(this.i32(END_AT, 1), 0, bytes / END_UNIT) * END_UNIT;
+        try {
+          this.grow(at + bytes);
+        } catch (error) {
+          Atomics.sub(this.i32(END_AT, 1), 0, bytes / END_UNIT);
+          throw error;
+        }
+        return at;
+      },
+      shrink: (at, bytes) => {
+        const end = (at + bytes) / END_UNIT;
+        return Atomics.compareExchange(this.i32(END_AT, 1), 0, end, at / END_UNIT) === end;
+      },
+    };
   }
 
   allocate(bytes: number): number {
@@ -76,10 +119,13 @@ export class Engine {
   }
 
   private grow(bytesNeeded: number): void {
-    const pages = Math.ceil(bytesNeeded / PAGE) - this.memory.buffer.byteLength / PAGE;
-    if (pages <= 0) return;
     try {
-      this.memory.grow(pages);
+      // Another thread may grow a shared memory meanwhile: then there is less left to grow, or nothing.
+      for (;;) {
+        const pages = Math.ceil(bytesNeeded / PAGE) - this.memory.buffer.byteLength / PAGE;
+        if (pages <= 0) return;
+        this.memory.grow(pages);
+      }
     } catch (cause) {
       throw new EngramError(
         `${Math.ceil(bytesNeeded / 2 ** 20)} MiB are needed and WebAssembly gives at most 4096 MiB (or this machine has no more): ` +

@@ -1,0 +1,303 @@
+// Trains a model: forward, loss, backward, clip and update, all in the engine.
+import { CheckpointError, NumericError, StateError } from "../errors.js";
+import { checkFinite, checkLengths, checkTensor, type TensorLike } from "../models/inputs.js";
+import type { Core } from "../models/core.js";
+import { Staging } from "../models/core.js";
+import type { Model } from "../models/model.js";
+import { lanes } from "../models/shards.js";
+import { rangesOf } from "../models/state.js";
+import { sizeOf, type Tensor } from "../tensor.js";
+import { LaneRunner, type StepJob } from "./laneRunner.js";
+import { Loss } from "./losses.js";
+import { createOptimizer, type Optimizer, type OptimizerState } from "./optimizers.js";
+import { createSchedule, type LearningRateAt } from "./schedules.js";
+import { type ResolvedTrainerOptions, resolveTrainerOptions, type TrainerOptions } from "./trainerOptions.js";
+
+/** Examples to learn from. Inputs, targets and masks are tensors or nested arrays, batch first or not as the model is. */
+export interface TrainingBatch {
+  /** [B, T, X] */
+  readonly input: TensorLike;
+  /** [B, T, O] (softmaxCrossEntropy also [B, T] class numbers), or [B] with readout 'sum' or 'last'. */
+  readonly target: TensorLike;
+  /** [B, T] or [B, T, O], or [B] with readout 'sum' or 'last' [ones within `lengths`]. */
+  readonly mask?: TensorLike | undefined;
+  /** Valid steps of each element [B] [all T]. */
+  readonly lengths?: ArrayLike<number> | undefined;
+}
+
+export interface StepResult {
+  /** Σ m·l / Σ m over the batch, before the update. */
+  readonly loss: number;
+  /** Norm of all gradients together, before clipping. */
+  readonly gradNorm: number;
+}
+
+/** Everything a trainer needs to go on exactly where it was, besides the model's weights and its own options. */
+export interface TrainerState {
+  readonly optimizer: OptimizerState;
+  /** Batches seen. */
+  readonly step: number;
+  readonly learningRate: number;
+  /** Training forwards of the model so far: where dropout's masks are in their sequence. */
+  readonly forwards: number;
+  /** Batches accumulated towards the next update. */
+  readonly accumulated: number;
+  /** Moments by `{moment}.{parameter}`, and with accumulated batches the gradients by `gradient.{parameter}`. */
+  readonly tensors: Map<string, Tensor>;
+}
+
+/** The optimizer's part of the engine: its moments, laid out as the weights. */
+interface Buffers {
+  readonly weights: number;
+  readonly gradients: number;
+  readonly moments: readonly number[];
+}
+
+export class Trainer {
+  /** Resolved options, the optimizer's own apart. */
+  readonly options: ResolvedTrainerOptions;
+  readonly optimizer: Optimizer;
+  /** The learning rate that the next update starts from; a schedule changes it with the updates made. */
+  learningRate: number;
+  private readonly loss: Loss;
+  private readonly rateAt: LearningRateAt;
+  private core: Core;
+  private buffers: Buffers;
+  private runner: LaneRunner;
+  private staged: { target: Staging; mask: Staging; sums: Staging; losses: Staging };
+  private steps = 0;
+  private accumulated = 0;
+
+  /**
+   * @param options see TrainerOptions; the defaults are PyTorch's
+   * @throws {ConfigError} naming the option, what it must be and what came
+   */
+  constructor(
+    readonly model: Model,
+    options: TrainerOptions = {},
+  ) {
+    const resolved = resolveTrainerOptions(options);
+    const { config, network } = model;
+    this.options = resolved.own;
+    this.optimizer = createOptimizer(this.options.optimizer, resolved.optimizer, network.parameters);
+    this.learningRate = this.optimizer.settings.learningRate;
+    this.rateAt = this.options.schedule === undefined ? (base) => base : createSchedule(this.options.schedule);
+    this.loss = new Loss(this.options.loss, this.options.readout, config.outputSize, config.batchFirst);
+    this.core = model.live("Trainer");
+    this.buffers = this.allocateMoments();
+    this.runner = new LaneRunner(this.core.engine, network);
+    this.staged = this.staging();
+  }
+
+  /** Batches seen. */
+  get stepCount(): number {
+    return this.steps;
+  }
+
+  /**
+   * One training step: forward, loss, backward, clip, update. The state is the empty one, unless `carryState`.
+   * @returns loss and gradient norm before the update
+   * @throws {ShapeError} for what does not fit; {NumericError} when loss or gradients are not finite: weights and optimizer are then as before
+   */
+  step(batch: TrainingBatch): StepResult {
+    const job = this.prepare(batch, "Trainer.step");
+    return this.finish(job, this.runLanes(job));
+  }
+
+  /** Clips the model's gradients and updates the weights: for a loss of one's own, after `model.forward` and `model.backward`. */
+  update(): { gradNorm: number } {
+    const gradNorm = this.clip(undefined);
+    this.applyUpdate();
+    return { gradNorm };
+  }
+
+  /** Forgets the state carried between steps: the next one starts from the empty state. */
+  resetState(): void {
+    this.runner.clearCarried();
+  }
+
+  private runLanes(job: StepJob): number {
+    const count = lanes(rangesOf(this.model.network, job.shape.batch).length).length;
+    for (let lane = 0; lane < count; lane++) this.runner.run(job, lane);
+    return count;
+  }
+
+  /** Checks and stages a batch. Nothing has changed before this returns. */
+  private prepare(batch: TrainingBatch, where: string): StepJob {
+    const core = this.model.live("Trainer.step");
+    if (core !== this.core) throw new StateError(`${where}: the model was moved by another Trainer; use that one`);
+    const { model, staged } = this;
+    const { batchFirst, inputSize, recompute, dropout } = model.config;
+    const letters = batchFirst ? ["B", "T"] : ["T", "B"];
+    const x = checkTensor(`${where}: input`, batch.input, [...letters.map((letter) => ({ letter })), { letter: "X", size: inputSize, from: "inputSize" }]);
+    const [first, second] = x.shape as [number, number];
+    const [batchSize, steps] = batchFirst ? [first, second] : [second, first];
+    const lengths = checkLengths(where, batch.lengths, batchSize, steps);
+    const target = this.readTarget(`${where}: target`, batch.target);
+    const mask = batch.mask === undefined ? undefined : this.readTarget(`${where}: mask`, batch.mask);
+    const plan = this.loss.plan({ target, mask, batchSize, steps, lengths }, where);
+    const input = core.input.put(x.data);
+    checkFinite(core.engine, `${where}: input`, input, x.shape);
+    const shards = rangesOf(model.network, batchSize).length;
+    const laneCount = lanes(shards).length;
+    const { count, gradients } = core.weights;
+    if (this.accumulated === 0) core.weights.zeroGradients();
+    core.weights.changed();
+    core.weights.pack(true);
+    return {
+      shape: { batch: batchSize, steps, batchFirst, lengths },
+      plan,
+      dropout: dropout > 0 ? core.dropoutKey(model.forwardCount) : undefined,
+      chunk: this.options.chunk ?? steps,
+      recompute: recompute && this.options.readout === "each" ? Math.max(1, Math.ceil(Math.sqrt(Math.min(steps, this.options.chunk ?? steps)))) : 0,
+      carryState: this.options.carryState,
+      input,
+      target: staged.target.put(target.data),
+      mask: mask === undefined ? 0 : staged.mask.put(mask.data),
+      sums: shards === 1 ? gradients : staged.sums.zeros(laneCount * count),
+      laneBytes: 4 * count,
+      losses: staged.losses.reserve(2 * shards),
+      scale: 1 / (plan.totalWeight * this.options.accumulate),
+    };
+  }
+
+  private readTarget(what: string, value: TensorLike): Tensor {
+    const rank = nestedRank(value);
+    return checkTensor(what, value, Array.from({ length: rank }, (_, i) => ({ letter: `axis ${i}` })));
+  }
+
+  /** Adds up what the lanes computed, and updates when enough batches are together. */
+  private finish(job: StepJob, laneCount: number): StepResult {
+    const { core } = this;
+    const { count, gradients } = core.weights;
+    if (job.sums !== gradients) core.engine.kernels.sumGradients(gradients, job.sums, job.laneBytes, laneCount, count);
+    const losses = core.engine.f64(job.losses, rangesOf(this.model.network, job.shape.batch).length);
+    let sum = 0;
+    for (const loss of losses) sum += loss;
+    const loss = sum / job.plan.totalWeight;
+    try {
+      const isLast = this.accumulated + 1 === this.options.accumulate;
+      const gradNorm = isLast ? this.clip(loss) : this.checkedNorm(loss);
+      this.model.forwardCount++;
+      this.steps++;
+      this.accumulated = isLast ? 0 : this.accumulated + 1;
+      if (isLast) this.applyUpdate();
+      return { loss, gradNorm };
+    } catch (error) {
+      this.accumulated = 0;
+      throw error;
+    }
+  }
+
+  /** Norm of all gradients; sees to it that it, and the loss where the trainer computed it, is finite. */
+  private checkedNorm(loss: number | undefined): number {
+    const { core } = this;
+    const norm = Math.sqrt(core.engine.kernels.sumOfSquares(core.weights.gradients, core.weights.count));
+    if (Number.isFinite(norm) && (loss === undefined || Number.isFinite(loss))) return norm;
+    throw this.notFinite(loss, norm);
+  }
+
+  private clip(loss: number | undefined): number {
+    const { core } = this;
+    const { clipGradNorm, clipGradValue } = this.options;
+    const { gradients, count } = core.weights;
+    const norm = this.checkedNorm(loss);
+    // As torch.nn.utils.clip_grad_norm_ does, the guard against division by zero included.
+    if (clipGradNorm !== undefined && norm > clipGradNorm) core.engine.kernels.scaleInPlace(gradients, clipGradNorm / (norm + 1e-6), count);
+    if (clipGradValue !== undefined) core.engine.kernels.clampInPlace(gradients, clipGradValue, count);
+    return norm;
+  }
+
+  private applyUpdate(): void {
+    this.optimizer.apply(this.core.engine, this.buffers, this.rateAt(this.learningRate, this.optimizer.step));
+    this.core.weights.changed();
+  }
+
+  /** Names the first tensor that is not finite: a weight, else the loss, else a gradient. */
+  private notFinite(loss: number | undefined, norm: number): NumericError {
+    const step = this.steps + 1;
+    const { engine, weights } = this.core;
+    const find = (base: number) =>
+      this.model.network.parameters.find(({ offset, count }) => engine.kernels.firstNonFinite(base + 4 * offset, count) >= 0)?.name;
+    const advice = "weights and optimizer are as before this step; lower the learning rate, clip gradients, or go back to a checkpoint";
+    const weight = find(weights.values);
+    if (weight !== undefined) return new NumericError(`step ${step}: the weight ${weight} is not finite; load good weights`, weight, step);
+    if (loss !== undefined && !Number.isFinite(loss)) return new NumericError(`step ${step}: the loss is ${loss}; ${advice}`, "loss", step);
+    const gradient = find(weights.gradients);
+    const what = gradient === undefined ? `the gradient norm is ${norm}` : `the gradient of ${gradient} is not finite`;
+    return new NumericError(`step ${step}: ${what}; ${advice}`, gradient ?? "gradients", step);
+  }
+
+  /** What a checkpoint needs beside the weights: a copy. */
+  state(): TrainerState {
+    const { engine, weights } = this.core;
+    const tensors = new Map<string, Tensor>();
+    const add = (prefix: string, base: number) => {
+      for (const { name, shape, offset, count } of this.model.network.parameters) {
+        tensors.set(`${prefix}.${name}`, { data: engine.f32(base + 4 * offset, count).slice(), shape });
+      }
+    };
+    for (const [i, { name }] of this.optimizer.moments.entries()) add(name, this.buffers.moments[i] as number);
+    if (this.accumulated > 0) add("gradient", weights.gradients);
+    return {
+      optimizer: this.optimizer.state(),
+      step: this.steps,
+      learningRate: this.learningRate,
+      forwards: this.model.forwardCount,
+      accumulated: this.accumulated,
+      tensors,
+    };
+  }
+
+  /**
+   * A trainer that goes on where another was, to the bit.
+   * @param options those of the trainer that the state is from
+   * @throws {CheckpointError} when the state does not fit the model and the options; the model is as before
+   */
+  static resume(model: Model, options: TrainerOptions, state: TrainerState): Trainer {
+    const trainer = new Trainer(model, options);
+    trainer.restore(state);
+    return trainer;
+  }
+
+  private restore(state: TrainerState): void {
+    const bases = new Map<string, number>(this.optimizer.moments.map(({ name }, i) => [name, this.buffers.moments[i] as number]));
+    if (state.accumulated > 0) bases.set("gradient", this.core.weights.gradients);
+    const { parameters } = this.model.network;
+    for (const prefix of bases.keys()) {
+      for (const { name, count } of parameters) {
+        const tensor = state.tensors.get(`${prefix}.${name}`);
+        if (tensor?.data.length !== count) throw new CheckpointError(`the trainer's state lacks ${prefix}.${name} of ${count} values`);
+      }
+    }
+    this.optimizer.restore(state.optimizer);
+    for (const [prefix, base] of bases) {
+      for (const { name, offset, count } of parameters) {
+        this.core.engine.f32(base + 4 * offset, count).set((state.tensors.get(`${prefix}.${name}`) as Tensor).data);
+      }
+    }
+    this.steps = state.step;
+    this.learningRate = state.learningRate;
+    this.model.forwardCount = state.forwards;
+    this.accumulated = state.accumulated;
+  }
+
+  private allocateMoments(): Buffers {
+    const { engine, weights } = this.core;
+    const moments = this.optimizer.moments.map(() => engine.allocate(4 * weights.count));
+    this.optimizer.initialize(engine, moments, weights.count);
+    return { weights: weights.values, gradients: weights.gradients, moments };
+  }
+
+  private staging() {
+    const { engine } = this.core;
+    return { target: new Staging(engine), mask: new Staging(engine), sums: new Staging(engine), losses: new Staging(engine) };
+  }
+}
+
+function nestedRank(value: TensorLike): number {
+  if (!Array.isArray(value)) return Math.max(1, (value as Tensor)?.shape?.length ?? 1);
+  let rank = 0;
+  for (let level: unknown = value; Array.isArray(level); level = level[0]) rank++;
+  return rank;
+}
