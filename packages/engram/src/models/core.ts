@@ -1,6 +1,7 @@
 // What a model owns in an engine: the network, its weights, and the sequences its calls run on. A model swaps it for another only to
 // move to shared memory, so that threads can work on it.
 import type { Engine } from "../engine/engine.js";
+import { pad4 } from "../engine/linear.js";
 import type { Memory } from "../memory/memory.js";
 import type { DropoutKey } from "./frame.js";
 import { Network } from "./network.js";
@@ -73,9 +74,10 @@ export class GradientLanes {
     }
     const { count, gradients } = this.weights;
     const ranges = lanes(numShards);
-    const sums = this.sums.zeros(ranges.length * count);
-    run((shard) => sums + 4 * count * ranges.findIndex(({ from, count: shards }) => shard < from + shards));
-    this.engine.kernels.sumGradients(gradients, sums, 4 * count, ranges.length, count);
+    const stride = pad4(count);
+    const sums = this.sums.zeros(ranges.length * stride);
+    run((shard) => sums + 4 * stride * ranges.findIndex(({ from, count: shards }) => shard < from + shards));
+    this.engine.kernels.sumGradients(gradients, sums, 4 * stride, ranges.length, count);
   }
 }
 

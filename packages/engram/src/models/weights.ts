@@ -104,7 +104,7 @@ function checkStateDict(parameters: readonly Parameter[], tensors: ReadonlyMap<s
   ];
   if (problems.length > 0) throw new CheckpointError(`these are the weights of another model or configuration. ${problems.join(". ")}`);
   for (const { name } of parameters) {
-    const bad = tensors.get(name)?.data.findIndex((value) => !Number.isFinite(value)) ?? -1;
+    const bad = tensors.get(name)?.data.findIndex((value: number) => !Number.isFinite(value)) ?? -1;
     if (bad >= 0) throw new CheckpointError(`${name} is not finite at value ${bad}; load a checkpoint from before training diverged`);
   }
 }

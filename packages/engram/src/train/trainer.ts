@@ -1,4 +1,5 @@
 // Trains a model: forward, loss, backward, clip and update, all in the engine.
+import { pad4 } from "../engine/linear.js";
 import { CheckpointError, NumericError, StateError } from "../errors.js";
 import { checkFinite, checkLengths, checkTensor, type TensorLike } from "../models/inputs.js";
 import type { Core } from "../models/core.js";
@@ -6,7 +7,7 @@ import { Staging } from "../models/core.js";
 import type { Model } from "../models/model.js";
 import { lanes } from "../models/shards.js";
 import { rangesOf } from "../models/state.js";
-import { sizeOf, type Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 import { LaneRunner, type StepJob } from "./laneRunner.js";
 import { Loss } from "./losses.js";
 import { createOptimizer, type Optimizer, type OptimizerState } from "./optimizers.js";
@@ -154,8 +155,8 @@ export class Trainer {
       input,
       target: staged.target.put(target.data),
       mask: mask === undefined ? 0 : staged.mask.put(mask.data),
-      sums: shards === 1 ? gradients : staged.sums.zeros(laneCount * count),
-      laneBytes: 4 * count,
+      sums: shards === 1 ? gradients : staged.sums.zeros(laneCount * pad4(count)),
+      laneBytes: 4 * pad4(count),
       losses: staged.losses.reserve(2 * shards),
       scale: 1 / (plan.totalWeight * this.options.accumulate),
     };
