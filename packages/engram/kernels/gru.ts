@@ -28,7 +28,7 @@ export function gruForward(h: usize, gates: usize, hPrev: usize, rows: i32, size
 
 /**
  * Writes dGates, the gradients of n_x, r's and z's preactivations, and n_h, and dHPrev = dH∘z: what reaches h′ past the weights (the rest comes through
- * dGates and is the caller's). dHPrev may be dH. Tiny gradients become 0: along a sequence they would decay into denormals.
+ * dGates and is the caller's). dHPrev may be dH, and dGates gates. Tiny gradients become 0: along a sequence they would decay into denormals.
  */
 export function gruBackward(dGates: usize, dHPrev: usize, dH: usize, gates: usize, hPrev: usize, rows: i32, size: i32): void {
   if (rows == 0) return;
@@ -45,10 +45,11 @@ export function gruBackward(dGates: usize, dHPrev: usize, dH: usize, gates: usiz
         dGates + 2 * block, flushTiny(f32x4.mul(f32x4.mul(dHidden, f32x4.sub(v128.load(hPrev), n)), sigmoidSlope(z))),
       );
       const r = v128.load(gates + block);
+      const nHidden = v128.load(gates + 3 * block);
       const dN = flushTiny(f32x4.mul(f32x4.mul(dHidden, f32x4.sub(splat(1), z)), tanhSlope(n))); // n = tanh(n_x + r∘n_h)
       v128.store(dGates, dN);
       v128.store(dGates + 3 * block, flushTiny(f32x4.mul(dN, r)));
-      v128.store(dGates + block, flushTiny(f32x4.mul(f32x4.mul(dN, v128.load(gates + 3 * block)), sigmoidSlope(r))));
+      v128.store(dGates + block, flushTiny(f32x4.mul(f32x4.mul(dN, nHidden), sigmoidSlope(r))));
       dGates += 16; dHPrev += 16; dH += 16; gates += 16; hPrev += 16;
     } while (dH < endOfRow);
     dGates += 3 * block;

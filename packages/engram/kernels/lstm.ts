@@ -30,7 +30,7 @@ export function lstmForward(h: usize, c: usize, tanhC: usize, gates: usize, cPre
 }
 
 /**
- * Writes dGates (of the preactivations). `dC` comes in as the gradient that reaches c from later steps and leaves as the one
+ * Writes dGates (of the preactivations), which may be gates. `dC` comes in as the gradient that reaches c from later steps and leaves as the one
  * for c′. Tiny gradients become 0: along a sequence they would decay into denormals.
  */
 export function lstmBackward(

@@ -7,4 +7,4 @@ export type { NestedNumbers, TensorLike } from "./models/inputs.js";
 export { type BackwardOptions, type BackwardResult, type ForwardOptions, type ForwardResult, Model } from "./models/model.js";
 export type { DNCOptions, ModelConfig, ModelType, SAMOptions, SDNCOptions } from "./models/options.js";
 export { type SparseStateTensor, State, type StateTensor } from "./models/state.js";
-export type { Tensor } from "./tensor.js";
+export { randn, type Tensor, tensor, zeros } from "./tensor.js";

@@ -13,7 +13,8 @@ const folder = new URL("golden/", import.meta.url);
 const models: Record<string, new (options: DNCOptions) => Model> = { DNC };
 const names = readdirSync(folder)
   .filter((name) => name.endsWith(".safetensors"))
-  .map((name) => name.replace(".safetensors", ""));
+  .map((name) => name.replace(".safetensors", ""))
+  .filter((name) => name.includes("dnc_") && !name.startsWith("sdnc_"));
 
 interface Case {
   readonly tensors: Map<string, Tensor>;
@@ -24,7 +25,7 @@ interface Case {
 
 function read(name: string): Case {
   const { tensors, metadata } = readSafetensors(readFileSync(new URL(`${name}.safetensors`, folder)));
-  const [model, config, call] = [metadata["model"], metadata["config"], metadata["call"]] as [string, string, string];
+  const [model, config, call] = [metadata.model, metadata.config, metadata.call] as [string, string, string];
   return { tensors, model, config: JSON.parse(config), call: JSON.parse(call) };
 }
 

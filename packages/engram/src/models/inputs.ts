@@ -24,7 +24,9 @@ export function describeShape(shape: readonly number[]): string {
 }
 
 function legend(axes: readonly Axis[]): string {
-  const fixed = axes.filter((axis) => axis.size !== undefined).map(({ letter, size, from }) => `${letter} = ${from ? `${from} = ` : ""}${size}`);
+  const fixed = axes
+    .filter((axis) => axis.size !== undefined)
+    .map(({ letter, size, from }) => `${letter} = ${from ? `${from} = ` : ""}${size}`);
   return `[${axes.map((axis) => axis.letter).join(", ")}]${fixed.length > 0 ? ` with ${fixed.join(", ")}` : ""}`;
 }
 
@@ -64,10 +66,13 @@ export function checkTensor(what: string, value: TensorLike, axes: readonly Axis
     return { data: flatten(what, value, shape), shape };
   }
   if (!isTensor(value)) {
-    throw new ShapeError(`${what} must be a tensor ${legend(axes)} or nested arrays of numbers, got ${value === null ? "null" : typeof value}`);
+    throw new ShapeError(
+      `${what} must be a tensor ${legend(axes)} or nested arrays of numbers, got ${value === null ? "null" : typeof value}`,
+    );
   }
   const { data, shape } = value;
-  if (!(data instanceof Float32Array)) throw new ShapeError(`${what} must have its data in a Float32Array; make it with tensor(data, shape)`);
+  if (!(data instanceof Float32Array))
+    throw new ShapeError(`${what} must have its data in a Float32Array; make it with tensor(data, shape)`);
   if (!Array.isArray(shape)) throw new ShapeError(`${what} must have its shape in an array of sizes; make it with tensor(data, shape)`);
   checkShape(what, shape, axes);
   if (data.length !== sizeOf(shape)) {
@@ -91,7 +96,9 @@ export function checkFinite(engine: Engine, what: string, at: number, shape: rea
   const index = engine.kernels.firstNonFinite(at, sizeOf(shape));
   if (index < 0) return;
   const value = engine.f32(at, sizeOf(shape))[index];
-  throw new ShapeError(`${what} must be finite, got ${value} at [${positionOf(index, shape).join(", ")}]; clean the data before it goes in`);
+  throw new ShapeError(
+    `${what} must be finite, got ${value} at [${positionOf(index, shape).join(", ")}]; clean the data before it goes in`,
+  );
 }
 
 /** The indices along each axis of a flat index. */

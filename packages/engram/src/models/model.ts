@@ -6,7 +6,7 @@ import type { Tensor } from "../tensor.js";
 import { sizeOf } from "../tensor.js";
 import { Core } from "./core.js";
 import { DebugRecorder } from "./debugTensors.js";
-import { checkFinite, checkLengths, checkTensor, type Axis, type TensorLike } from "./inputs.js";
+import { type Axis, checkFinite, checkLengths, checkTensor, type TensorLike } from "./inputs.js";
 import type { Network } from "./network.js";
 import { type DNCOptions, type ModelConfig, type ModelType, resolveOptions } from "./options.js";
 import type { Parameter } from "./parameters.js";
@@ -144,7 +144,11 @@ export abstract class Model {
     const { call } = tape as { call: Call };
     const { output } = tape.result as ForwardResult;
     const letters = this.config.batchFirst ? ["B", "T", "O"] : ["T", "B", "O"];
-    const dy = checkTensor(`${where}: outputGrad`, outputGrad, letters.map((letter, i) => ({ letter, size: output.shape[i] as number })));
+    const dy = checkTensor(
+      `${where}: outputGrad`,
+      outputGrad,
+      letters.map((letter, i) => ({ letter, size: output.shape[i] as number })),
+    );
     if (stateGrad !== undefined) checkStateTensors(this.network, call.batch, stateGrad);
     const { core } = this;
     const dOutput = core.output.put(dy.data);
@@ -332,7 +336,9 @@ export abstract class Model {
   private checkState(call: string, state: State | undefined, batch: number | undefined): void {
     if (state === undefined) return;
     if (!(state instanceof State)) {
-      throw new StateError(`${call}: state must be a State, from forward, initialState or State.from, got ${state === null ? "null" : typeof state}`);
+      throw new StateError(
+        `${call}: state must be a State, from forward, initialState or State.from, got ${state === null ? "null" : typeof state}`,
+      );
     }
     if (!state.belongsTo(this.network)) throw new StateError(`${call}: this state is of another model: its kind, sizes or layers differ`);
     if (batch !== undefined && state.batchSize !== batch) {
@@ -345,7 +351,8 @@ export abstract class Model {
     if (input?.data instanceof Float32Array && input.shape?.length === 2 && input.shape[0] === batch && input.shape[1] === inputSize) {
       if (input.data.length === batch * inputSize) return input.data;
     }
-    if (Array.isArray(input)) throw new ShapeError(`${this.where("step")}: input must be a tensor, not nested arrays: make it with tensor(data, shape)`);
+    if (Array.isArray(input))
+      throw new ShapeError(`${this.where("step")}: input must be a tensor, not nested arrays: make it with tensor(data, shape)`);
     const axes = [
       { letter: "B", size: batch, from: "the state's batch size" },
       { letter: "X", size: inputSize, from: "inputSize" },
@@ -394,7 +401,9 @@ export abstract class Model {
     const tape = of === undefined ? latest : this.tapes.find(({ result }) => result === of);
     if (tape?.result !== undefined) return tape;
     if (of !== undefined) {
-      throw new StateError(`${where}: that forward result was gone back through already, or is no longer kept; maxTapes (${this.config.maxTapes}) says how many are`);
+      throw new StateError(
+        `${where}: that forward result was gone back through already, or is no longer kept; maxTapes (${this.config.maxTapes}) says how many are`,
+      );
     }
     throw new StateError(
       latest === undefined

@@ -92,10 +92,10 @@ export class Network {
       this.widths.output,
       memory.readBlocks.map((read) => this.block(output, { rows: config.outputSize, column: config.hiddenSize, read })),
     );
-    this.outputBias = this.biasRow(this.widths.output, [
-      { offset: this.find("output.bias").offset, count: config.outputSize, output: 0 },
-    ]);
-    this.packedBytes = [...this.linears.map((l) => l.forwardBytes + l.backwardBytes), ...this.biases.map((b) => b.bytes)].reduce((a, b) => a + b);
+    this.outputBias = this.biasRow(this.widths.output, [{ offset: this.find("output.bias").offset, count: config.outputSize, output: 0 }]);
+    this.packedBytes = [...this.linears.map((l) => l.forwardBytes + l.backwardBytes), ...this.biases.map((b) => b.bytes)].reduce(
+      (a, b) => a + b,
+    );
   }
 
   /** Floats of controller state and read vectors of `batch` elements. */
@@ -185,8 +185,20 @@ export class Network {
     const readColumn = cellInputSize(config, l, k) - config.readHeads * config.cellSize;
     const lowest = l === 0 && k === 0;
     return {
-      ...(lowest && { x: this.linear(widths.x, outputs, inputs.map((g) => this.block(weight, { ...g, columns: inputSize }))) }),
-      ...(!lowest && { below: this.linear(widths.hidden, outputs, inputs.map((g) => this.block(weight, { ...g, columns: hiddenSize }))) }),
+      ...(lowest && {
+        x: this.linear(
+          widths.x,
+          outputs,
+          inputs.map((g) => this.block(weight, { ...g, columns: inputSize })),
+        ),
+      }),
+      ...(!lowest && {
+        below: this.linear(
+          widths.hidden,
+          outputs,
+          inputs.map((g) => this.block(weight, { ...g, columns: hiddenSize })),
+        ),
+      }),
       ...(k === 0 && {
         reads: this.linear(
           widths.reads,
@@ -194,7 +206,11 @@ export class Network {
           inputs.flatMap((g) => memory.readBlocks.map((read) => this.block(weight, { ...g, column: readColumn, read }))),
         ),
       }),
-      hidden: this.linear(widths.hidden, outputs, gates(kind.hiddenBlocks).map((g) => this.block(hiddenWeight, g))),
+      hidden: this.linear(
+        widths.hidden,
+        outputs,
+        gates(kind.hiddenBlocks).map((g) => this.block(hiddenWeight, g)),
+      ),
       bias: this.biasRow(widths.gates, config.bias ? this.cellBiasBlocks(l, k) : []),
     };
   }

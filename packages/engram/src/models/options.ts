@@ -116,7 +116,9 @@ function checkNames(options: object, known: readonly string[]): void {
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     const nearest = nearestName(name, known);
-    throw new ConfigError(`unknown option '${name}'${nearest === undefined ? "" : `; did you mean '${nearest}'?`} (known: ${known.join(", ")})`);
+    throw new ConfigError(
+      `unknown option '${name}'${nearest === undefined ? "" : `; did you mean '${nearest}'?`} (known: ${known.join(", ")})`,
+    );
   }
 }
 
@@ -166,9 +168,9 @@ export function resolveOptions(type: ModelType, options: DNCOptions | SAMOptions
   for (const name of ["inputSize", "hiddenSize"]) {
     if (config[name] === undefined) throw new ConfigError(`${name} is required: a whole number of 1 or more`);
   }
-  if (given["outputSize"] === undefined) config["outputSize"] = config["inputSize"];
+  if (given.outputSize === undefined) config.outputSize = config.inputSize;
   for (const name of sizes) checkSize(name, config[name]);
-  checkSize("nrCells", config["nrCells"], MAX_CELLS);
+  checkSize("nrCells", config.nrCells, MAX_CELLS);
   for (const name of sparseSizes) checkSize(name, config[name]);
   checkTypes(config, defaults);
   checkRanges(config);

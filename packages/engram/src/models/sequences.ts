@@ -6,8 +6,8 @@ import { controllerTensors, decodeController, encodeController } from "./control
 import type { DropoutKey, Pass } from "./frame.js";
 import type { Network } from "./network.js";
 import { type ShardGradients, ShardSequence, type ShardSnapshot } from "./shardSequence.js";
-import { type CallShape, type ScheduleCache, type ShardRange } from "./shards.js";
-import { fieldOfRange, joinFields, onlyDense, rangesOf, type Residence, type State, type StateTensor } from "./state.js";
+import type { CallShape, ScheduleCache, ShardRange } from "./shards.js";
+import { fieldOfRange, joinFields, onlyDense, type Residence, rangesOf, type State, type StateTensor } from "./state.js";
 
 /** Steps of a pass that keeps nothing for going back: enough for full products, few enough to stay small for any T. */
 const UNRECORDED_STEPS = 32;

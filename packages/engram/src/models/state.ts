@@ -54,7 +54,8 @@ export class State {
     const batch = batchOf(tensors);
     checkStateTensors(network, batch, tensors);
     const missing = [...stateShapes(network, batch).keys()].filter((name) => !tensors.has(name) && !name.endsWith(".clock"));
-    if (missing.length > 0) throw new StateError(`State.from: missing ${missing.join(", ")}; initialState(${batch}).tensors() gives all of them`);
+    if (missing.length > 0)
+      throw new StateError(`State.from: missing ${missing.join(", ")}; initialState(${batch}).tensors() gives all of them`);
     const ranges = rangesOf(network, batch);
     const dense = onlyDense(tensors);
     return new State(

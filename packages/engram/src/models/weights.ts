@@ -47,7 +47,10 @@ export class Weights {
   copies(): Map<string, Tensor> {
     const { engine, values } = this;
     return new Map(
-      this.network.parameters.map(({ name, shape, offset, count }) => [name, { data: engine.f32(values + 4 * offset, count).slice(), shape }]),
+      this.network.parameters.map(({ name, shape, offset, count }) => [
+        name,
+        { data: engine.f32(values + 4 * offset, count).slice(), shape },
+      ]),
     );
   }
 

@@ -70,7 +70,10 @@ export class LaneRunner {
     let loss = 0;
     for (let t = 0; t < job.shape.steps; t += job.chunk) {
       const last = Math.min(job.shape.steps, t + job.chunk);
-      loss += job.recompute > 0 ? this.runAgain(job, sequence, range, t, last, gradients) : this.runOnce(job, sequence, range, t, last, gradients);
+      loss +=
+        job.recompute > 0
+          ? this.runAgain(job, sequence, range, t, last, gradients)
+          : this.runOnce(job, sequence, range, t, last, gradients);
     }
     return loss;
   }

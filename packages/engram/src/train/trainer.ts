@@ -1,9 +1,9 @@
 // Trains a model: forward, loss, backward, clip and update, all in the engine.
 import { pad4 } from "../engine/linear.js";
 import { CheckpointError, NumericError, StateError } from "../errors.js";
-import { checkFinite, checkLengths, checkTensor, type TensorLike } from "../models/inputs.js";
 import type { Core } from "../models/core.js";
 import { Staging } from "../models/core.js";
+import { checkFinite, checkLengths, checkTensor, type TensorLike } from "../models/inputs.js";
 import type { Model } from "../models/model.js";
 import { lanes } from "../models/shards.js";
 import { rangesOf } from "../models/state.js";
@@ -130,7 +130,10 @@ export class Trainer {
     const { model, staged } = this;
     const { batchFirst, inputSize, recompute, dropout } = model.config;
     const letters = batchFirst ? ["B", "T"] : ["T", "B"];
-    const x = checkTensor(`${where}: input`, batch.input, [...letters.map((letter) => ({ letter })), { letter: "X", size: inputSize, from: "inputSize" }]);
+    const x = checkTensor(`${where}: input`, batch.input, [
+      ...letters.map((letter) => ({ letter })),
+      { letter: "X", size: inputSize, from: "inputSize" },
+    ]);
     const [first, second] = x.shape as [number, number];
     const [batchSize, steps] = batchFirst ? [first, second] : [second, first];
     const lengths = checkLengths(where, batch.lengths, batchSize, steps);
@@ -150,7 +153,8 @@ export class Trainer {
       plan,
       dropout: dropout > 0 ? core.dropoutKey(model.forwardCount) : undefined,
       chunk: this.options.chunk ?? steps,
-      recompute: recompute && this.options.readout === "each" ? Math.max(1, Math.ceil(Math.sqrt(Math.min(steps, this.options.chunk ?? steps)))) : 0,
+      recompute:
+        recompute && this.options.readout === "each" ? Math.max(1, Math.ceil(Math.sqrt(Math.min(steps, this.options.chunk ?? steps)))) : 0,
       carryState: this.options.carryState,
       input,
       target: staged.target.put(target.data),
@@ -164,7 +168,11 @@ export class Trainer {
 
   private readTarget(what: string, value: TensorLike): Tensor {
     const rank = nestedRank(value);
-    return checkTensor(what, value, Array.from({ length: rank }, (_, i) => ({ letter: `axis ${i}` })));
+    return checkTensor(
+      what,
+      value,
+      Array.from({ length: rank }, (_, i) => ({ letter: `axis ${i}` })),
+    );
   }
 
   /** Adds up what the lanes computed, and updates when enough batches are together. */

@@ -75,7 +75,9 @@ export function resolveTrainerOptions(options: TrainerOptions): { own: ResolvedT
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     const nearest = nearestName(name, known);
-    throw new ConfigError(`unknown trainer option '${name}'${nearest === undefined ? "" : `; did you mean '${nearest}'?`} (known: ${known.join(", ")})`);
+    throw new ConfigError(
+      `unknown trainer option '${name}'${nearest === undefined ? "" : `; did you mean '${nearest}'?`} (known: ${known.join(", ")})`,
+    );
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as TrainerOptions;
   const resolved = {
@@ -93,9 +95,12 @@ export function resolveTrainerOptions(options: TrainerOptions): { own: ResolvedT
   for (const name of ["accumulate", "threads"] as const) checkCount(name, resolved[name]);
   if (resolved.chunk !== undefined) checkCount("chunk", resolved.chunk);
   for (const name of ["clipGradNorm", "clipGradValue"] as const) if (resolved[name] !== undefined) checkBound(name, resolved[name]);
-  if (typeof resolved.carryState !== "boolean") throw new ConfigError(`carryState must be true or false, got ${String(resolved.carryState)}`);
+  if (typeof resolved.carryState !== "boolean")
+    throw new ConfigError(`carryState must be true or false, got ${String(resolved.carryState)}`);
   if (resolved.chunk !== undefined && resolved.readout !== "each") {
-    throw new ConfigError(`chunk needs readout 'each': a readout over the whole sequence ('${resolved.readout}') has no loss within a chunk`);
+    throw new ConfigError(
+      `chunk needs readout 'each': a readout over the whole sequence ('${resolved.readout}') has no loss within a chunk`,
+    );
   }
   const optimizer = Object.fromEntries(Object.entries(given).filter(([name]) => !(own as readonly string[]).includes(name)));
   return { own: resolved, optimizer: optimizer as OptimizerOptions };
