@@ -10,11 +10,12 @@ import { floats, splat } from "./simd";
 import { PHILOX_M0, PHILOX_M1, PHILOX_ROUNDS, PHILOX_W0, PHILOX_W1, philoxMix, uniformOfWords } from "./philox";
 
 /**
- * out = x / (1 − rate) where the column's random number is at least `rate`, else 0. `elements`: the element of each row, i32 [rows]; rows [rows, size] contiguous,
- * size a multiple of 8. out may be x.
+ * out = x / (1 − rate) where the column's random number is at least `rate`, else 0. out and x: [rows, size] contiguous, size a
+ * multiple of 8; elements: the element of each row, i32 [rows]. out may be x.
  */
 export function dropoutRows(
-  out: usize, x: usize, rows: i32, size: i32, elements: usize, seedLow: i32, seedHigh: i32, step: i32, site: i32, t: i32, rate: f32,
+  out: usize, x: usize, rows: i32, size: i32, elements: usize,
+  seedLow: i32, seedHigh: i32, step: i32, site: i32, t: i32, rate: f32,
 ): void {
   const m0 = i32x4.splat(PHILOX_M0), m1 = i32x4.splat(PHILOX_M1);
   const w0 = i32x4.splat(PHILOX_W0), w1 = i32x4.splat(PHILOX_W1);

@@ -1,7 +1,8 @@
 // exp, log, tanh, σ, softplus, sin and cos of four f32 at once, always inlined. No table and no libm: polynomials of modest
 // degree, so that few constants compete for vector registers.
-// Call them in do-while loops only: V8 makes every constant anew (three instructions each) in the body of a for or while loop, which it can leave
-// before the body ran, but takes constants out of a do-while loop. That alone halves the time of exp4.
+// Call them in do-while loops: the body of a for or while loop may not run at all, and there V8 makes every constant anew in each
+// pass (three instructions each); out of a do-while loop it takes them. That alone halves the time of exp4. And better two loops
+// with one function each than one loop with both, whose constants together do not fit the registers.
 //
 // Relative error at most 2e-7 (functions.test.ts) wherever the result is a normal number, ±0, ±∞ and NaN as in Math. Clamps
 // are pmin and pmax with the argument first: they are one instruction each and let NaN through.
@@ -19,8 +20,9 @@ const LN2_HIGH: f32 = 0.693359375;
 const LN2_LOW: f32 = -2.12194440e-4;
 
 /**
- * e^(sign·x) for −87.6 ≤ sign·x ≤ 89.7, sign a constant 1 or −1 that costs nothing. With sign·x = n·ln 2 + sign·r it is 2^(n-1) · p, p = 2e^(sign·r)
- * rather than e^(sign·r): 2^(n-1) is then 0 before any product is denormal, and finite for every finite result.
+ * e^(sign·x) for −87.6 ≤ sign·x ≤ 89.7; sign is a constant, 1 or −1, and costs nothing. With sign·x = n·ln 2 + sign·r it is
+ * 2^(n-1) · p, p = 2e^(sign·r) rather than e^(sign·r): 2^(n-1) is then 0 before any product is denormal, and finite for every
+ * finite result.
  */
 // @ts-ignore: decorator
 @inline
@@ -76,8 +78,8 @@ export function sigmoidSlope(s: v128): v128 {
 }
 
 /**
- * tanh x = D / (D − 2) with D = 1 − e²ˣ, never beyond ±1. With 2x = n·ln 2 + 2r: D = 2ⁿ·q − (2ⁿ − 1), q = 1 − e²ʳ = −2r − r²·(…), so that nothing
- * cancels near 0, and −0 stays −0. One part of ln(2)/2 is enough: where n is large, tanh no longer depends on r.
+ * tanh x = D / (D − 2) with D = 1 − e²ˣ, never beyond ±1. With 2x = n·ln 2 + 2r: D = 2ⁿ·q − (2ⁿ − 1), q = 1 − e²ʳ = −2r − r²·(…),
+ * so that nothing cancels near 0, and −0 stays −0. One part of ln(2)/2 is enough: where n is large, tanh hardly depends on r.
  */
 // @ts-ignore: decorator
 @inline
@@ -131,7 +133,10 @@ export function softplus4(x: v128): v128 {
   return f32x4.add(f32x4.pmax(x, zero4()), log1pOfUnit(expWithin(f32x4.pmin(f32x4.abs(x), splat(87.5)), -1)));
 }
 
-/** ln x, denormals included. With x = 2^k·(1 + f), s = f/(2 + f): ln(1 + f) = 2s + s³·(…) = f − (f²/2 − s·(f²/2 + s²·(…))). */
+/**
+ * ln x, denormals included. With x = 2^k·(1 + f) and s = f/(2 + f): ln(1 + f) = 2s + s³·(…) = f − (f²/2 − s·(f²/2 + s²·(…))),
+ * the last with the fewest roundings of large terms.
+ */
 // @ts-ignore: decorator
 @inline
 export function log4(x: v128): v128 {

@@ -42,9 +42,13 @@ test.each(shapes)("GRU of %i rows × %i units agrees with float64, forward and b
   }
 
   const apart = bench.take(dHPrev, rows * stride);
-  bench.kernels.gruBackward(dGates, dHAt, dHAt, gatesAt, hPrevAt, rows, stride);
+  bench.kernels.gruBackward(gatesAt, dHAt, dHAt, gatesAt, hPrevAt, rows, stride);
   expect(bench.take(dHAt, rows * stride)).toEqual(apart); // dHPrev may be dH
-  expect(bench.take(dGates, rows * 4 * stride)).toEqual(gotGates);
+  expect(bench.take(gatesAt, rows * 4 * stride)).toEqual(gotGates); // and dGates gates
+
+  const [hApart, again] = [bench.take(h, rows * stride), bench.put(padRows(gates, size, stride))];
+  bench.kernels.gruForward(hPrevAt, again, hPrevAt, rows, stride);
+  expect(bench.take(hPrevAt, rows * stride)).toEqual(hApart); // h may be hPrev
 });
 
 test("the GRU's float64 gradient is that of central differences to 1e-8", () => {

@@ -1,12 +1,12 @@
 // GRU cell, in PyTorch's equations: r, z = σ of their preactivations, n = tanh(n_x + r∘n_h), h = (1 − z)∘n + z∘h′.
 // n_x = W_in·x + b_in and n_h = W_hn·h′ + b_hn stay apart because r stands between them.
 //
-// h, hPrev and their gradients: [rows, size] contiguous; gates and dGates: [rows, 4·size], a row being the blocks n_x, r, z, n_h.
-// `size` is H padded to a multiple of 8. In padding columns the preactivations are 0, which keeps h there 0.
+// h, hPrev and their gradients: [rows, size] contiguous; gates and dGates: [rows, 4·size], a row being the blocks n_x, r, z,
+// n_h. `size` is H padded to a multiple of 8. In padding columns the preactivations are 0, which keeps h there 0.
 import { sigmoidInPlace, sigmoidSlope, tanh4, tanhSlope } from "./functions";
 import { floats, flushTiny, splat } from "./simd";
 
-/** Writes h; `gates` leaves as n, r, z (activated) and n_h (as it came). */
+/** Writes h; `gates` leaves as n, r, z (activated) and n_h (as it came). h may be hPrev. */
 export function gruForward(h: usize, gates: usize, hPrev: usize, rows: i32, size: i32): void {
   if (rows == 0) return;
   const block = floats(size);
@@ -27,8 +27,9 @@ export function gruForward(h: usize, gates: usize, hPrev: usize, rows: i32, size
 }
 
 /**
- * Writes dGates, the gradients of n_x, r's and z's preactivations, and n_h, and dHPrev = dH∘z: what reaches h′ past the weights (the rest comes through
- * dGates and is the caller's). dHPrev may be dH, and dGates gates. Tiny gradients become 0: along a sequence they would decay into denormals.
+ * Writes dGates, the gradients of n_x, of r's and z's preactivations and of n_h, and dHPrev = dH∘z: what reaches h′ past the
+ * weights (the rest comes through dGates and is the caller's). dHPrev may be dH, and dGates gates. Tiny gradients become 0: along a
+ * sequence they would decay into denormals.
  */
 export function gruBackward(dGates: usize, dHPrev: usize, dH: usize, gates: usize, hPrev: usize, rows: i32, size: i32): void {
   if (rows == 0) return;

@@ -41,6 +41,16 @@ test.each(shapes)("LSTM of %i rows × %i units agrees with float64, forward and 
     const padded = bench.take(at, rows * stride);
     expect(padRows(unpadRows(padded, size, stride), size, stride)).toEqual(padded); // padding columns are 0
   }
+
+  const dCAgain = bench.put(padRows(dC, size, stride));
+  bench.kernels.lstmBackward(gatesAt, dCAgain, bench.put(padRows(dH, size, stride)), gatesAt, tanhC, cPrevAt, rows, stride);
+  expect(bench.take(gatesAt, rows * 4 * stride)).toEqual(bench.take(dGates, rows * 4 * stride)); // dGates may be gates
+  expect(bench.take(dCAgain, rows * stride)).toEqual(bench.take(dCAt, rows * stride));
+
+  const [apart, again] = [bench.take(h, rows * stride), bench.put(padRows(gates, size, stride))];
+  bench.kernels.lstmForward(h, cPrevAt, tanhC, again, cPrevAt, rows, stride);
+  expect(bench.take(h, rows * stride)).toEqual(apart); // c may be cPrev
+  expect(bench.take(cPrevAt, rows * stride)).toEqual(bench.take(c, rows * stride));
 });
 
 test("the LSTM's float64 gradient is that of central differences to 1e-8", () => {

@@ -1,11 +1,12 @@
-// LSTM cell, in PyTorch's gate order and equations: i, f, o = σ, g = tanh of their preactivations; c = f∘c′ + i∘g, h = o∘tanh(c).
+// LSTM cell, in PyTorch's gate order and equations: i, f, o = σ and g = tanh of their preactivations, c = f∘c′ + i∘g,
+// h = o∘tanh(c).
 //
 // h, c, tanhC, cPrev and their gradients: [rows, size] contiguous; gates and dGates: [rows, 4·size], a row being the blocks
 // i, f, g, o. `size` is H padded to a multiple of 8. In padding columns the preactivations are 0, which keeps c and h there 0.
 import { sigmoidInPlace, sigmoidSlope, tanh4, tanhInPlace, tanhSlope } from "./functions";
 import { floats, flushTiny } from "./simd";
 
-/** Writes h, c and tanhC = tanh(c); `gates` comes in as preactivations and leaves as activations. */
+/** Writes h, c and tanhC = tanh(c); `gates` comes in as preactivations and leaves as activations. c may be cPrev. */
 export function lstmForward(h: usize, c: usize, tanhC: usize, gates: usize, cPrev: usize, rows: i32, size: i32): void {
   if (rows == 0) return;
   const block = floats(size);
@@ -30,8 +31,8 @@ export function lstmForward(h: usize, c: usize, tanhC: usize, gates: usize, cPre
 }
 
 /**
- * Writes dGates (of the preactivations), which may be gates. `dC` comes in as the gradient that reaches c from later steps and leaves as the one
- * for c′. Tiny gradients become 0: along a sequence they would decay into denormals.
+ * Writes dGates (of the preactivations), which may be gates. `dC` comes in as the gradient that reaches c from later steps and
+ * leaves as the one for c′. Tiny gradients become 0: along a sequence they would decay into denormals.
  */
 export function lstmBackward(
   dGates: usize, dC: usize, dH: usize, gates: usize, tanhC: usize, cPrev: usize, rows: i32, size: i32,

@@ -1,4 +1,5 @@
-// The functions of functions.ts over whole arrays: out[i] = f(x[i]). `count` is rounded up to whole vectors and at least 1; out may be x.
+// The functions of functions.ts over whole arrays: out[i] = f(x[i]). `count` is at least 1 and rounded up to whole vectors; out
+// may be x.
 import { cos2Pi4, exp4, log4, sigmoid4, sin2Pi4, softplus4, tanh4 } from "./functions";
 import { floats, padded } from "./simd";
 

@@ -39,8 +39,8 @@ export function philoxUniform(out: usize, count: i32, seedLow: i32, seedHigh: i3
 }
 
 /**
- * `count` standard normal numbers, the first made for number `offset` of the stream. Box–Muller: words u and v of a block (0 and 1, 2 and 3) give
- * √(−2 ln u)·cos(2πv) and √(−2 ln u)·sin(2πv).
+ * `count` standard normal numbers, the first made for number `offset` of the stream. Box–Muller: words u and v of a block (0 and
+ * 1, 2 and 3) give √(−2 ln u)·cos(2πv) and √(−2 ln u)·sin(2πv).
  */
 export function philoxNormal(out: usize, count: i32, seedLow: i32, seedHigh: i32, stream: i32, offset: i32): void {
   fill(out, count, seedLow, seedHigh, stream, offset, true);
