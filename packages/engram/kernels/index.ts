@@ -15,3 +15,6 @@ export { sumReadout, sumReadoutBackward, lastReadout, lastReadoutBackward } from
 export { denseForward, denseBackward, denseRestore } from "./denseMemory";
 export { philoxUniform, philoxNormal } from "./philox";
 export { dropoutRows } from "./dropout";
+export { copyUsedRows, releaseUsedRows, rowNorms } from "./touchedRows";
+export { } from "./sparseLayout";
+export { sparseForward, sparseBackward } from "./sparseMemory";

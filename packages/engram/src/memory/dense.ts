@@ -64,7 +64,7 @@ export class DenseMemory implements Memory {
     const field = this.layout.stateField(name);
     const dense = new Float32Array(sizeOf(field.shape));
     readField(field, floatsOf(snapshot), element * this.layout.snapshotFloats, dense, 0);
-    const positions = Int32Array.from([...dense.keys()].filter((flat) => dense[flat] !== 0));
+    const positions = Float64Array.from([...dense.keys()].filter((flat) => dense[flat] !== 0));
     return { shape: field.shape, positions, values: Float32Array.from(positions, (flat) => dense[flat] as number) };
   }
 

@@ -38,10 +38,10 @@ export interface MemorySnapshot {
   readonly bytes: Uint8Array;
 }
 
-/** A state tensor of one element kept as positions (flat index into its shape) and values. */
+/** A state tensor of one element kept as values and their positions: flat indices into its shape (float64: N·N can exceed 2³¹). */
 export interface SparseTensor {
   readonly shape: readonly number[];
-  readonly positions: Int32Array;
+  readonly positions: Float64Array;
   readonly values: Float32Array;
 }
 
@@ -79,7 +79,7 @@ export interface Memory {
 /**
  * The memory of one shard: its present state, and what one sequence of accesses keeps for going back.
  *
- * Life of a call: `reserve` (the only place that allocates), `clear` or `restore` or nothing (go on from the state it holds), `begin`,
+ * Life of a call: `reserve` (the only place that allocates, but for a `restore` that needs more), `clear` or `restore` or nothing (go on from the state it holds), `begin`,
  * `forward` once an access, `end`; then, where it was recorded, `beginBackward`, `backward` once an access in reverse,
  * `endBackward`. After `endBackward` the state is again what it was after `end`, to the bit.
  *
@@ -97,6 +97,7 @@ export interface MemoryTape {
   clear(): void;
   /** A copy of the present state. */
   snapshot(): MemorySnapshot;
+  /** Takes over a state of as many elements as were reserved. */
   restore(snapshot: MemorySnapshot): void;
 
   /** Starts a sequence. `order[row]` = element of a row (`batch` entries, copied). */

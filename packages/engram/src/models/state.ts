@@ -247,7 +247,7 @@ export function fieldOfRange(tensor: StateTensor, { from, count }: ShardRange): 
     positions[element]?.push(inner.reduce((flat, width, axis) => flat * width + (at[axis + 1] as number), 0));
     values[element]?.push(value);
   }
-  return positions.map((p, b) => ({ shape: inner, positions: Int32Array.from(p), values: Float32Array.from(values[b] as number[]) }));
+  return positions.map((p, b) => ({ shape: inner, positions: Float64Array.from(p), values: Float32Array.from(values[b] as number[]) }));
 }
 
 /** Those of the tensors that are not sparse. */

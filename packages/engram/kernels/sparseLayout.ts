@@ -1,0 +1,58 @@
+// How the sparse memory of a shard is laid out: sizes, where things lie in a row of ξ and in the record of an access, scratch.
+//
+// Axes: B elements, R read heads, K content reads a head, K_T temporal reads a head and direction (0 without links), E = K + 2 K_T entries a head
+// can read, Wp cell size padded to 4, S = R·E + 1 cells an access can write. Kp, Ep, Sp: padded to 4. Offsets are in bytes.
+//
+// Read weights are lists: a head's distinct rows with their weights, `counts[h]` of them. So are write weights: `counts[R]` rows, the first
+// of which is z, the cell that was emptied. An access writes its lists into a record. Recorded accesses each have their own, others overwrite the
+// element's; the lists from before the access come from the record before, which may be the same one.
+
+@unmanaged
+export class SparseMemory {
+  heads: i32; // R
+  reads: i32; // K
+  temporalReads: i32; // K_T
+  wordWidth: i32; // Wp
+  contentStride: i32; // Kp
+  entryStride: i32; // Ep
+  temporalStride: i32; // K_T padded to 4
+  // ξ: identity [queries R·Wp, write vector Wp], softplus [strengths], σ [interpolation gate, write gate], softmax [modes, 4 a head, with links]
+  interfaceWidth: i32;
+  writeVector: i32;
+  strengths: i32;
+  gates: i32;
+  modes: i32;
+  readWidth: i32; // floats of a row of r
+  // a record
+  recordBytes: i32;
+  counts: i32; // [R + 1] i32
+  readRows: i32; // [R, Ep] i32
+  readWeights: i32; // [R, Ep]
+  writeRows: i32; // [Sp] i32
+  writeWeights: i32; // [Sp]
+  writeMeans: i32; // [Sp] mean over heads of the read weights before
+  writeSlots: i32; // [R, Ep] i32, where each entry of the read lists before stands among the writes
+  queryNorms: i32; // [R] inverse norms of the queries
+  contentRows: i32; // [R, Kp] i32; without links these are the read lists themselves
+  contentWeights: i32; // [R, Kp]
+  similarities: i32; // [R, Kp]
+  temporalRows: i32; // [R, 2, K_T padded] i32: backward, forward; -1 where there are fewer
+  temporalWeights: i32; // [R, 2, K_T padded]
+  ranks: i32; // [R, Kp + 2·K_T padded] i32, where each content, backward and forward entry stands in the head's list
+  linksRead: i32; // [R, 2, K_T padded, Ep] the links that led from the read lists before to the temporal entries
+  savedBytes: i32; // of the rows an access overwrote: [Sp, Wp], and their inverse norms [Sp]
+  savedNorms: i32;
+  writesBytes: i32; // of [Sp]
+  // addresses
+  rows: usize; // [B] TouchedRows, rowsBytes apart
+  rowsBytes: i32;
+  links: usize; // [B] Links, linksBytes apart
+  linksBytes: i32;
+  order: usize; // [B] i32, the element of each row
+  // scratch
+  queries: usize; // [R, Wp] queries over their norms
+  untouchedCells: usize; // [K] i32
+  accessed: usize; // [2·S] i32, distinct rows of an access
+  accessedWeights: usize; // [2·S]
+  dSimilarities: usize; // [Kp]
+}

@@ -1,0 +1,183 @@
+// The rows of one batch element of a sparse memory on the engine: a TouchedRows struct and the arrays it points to.
+import { Block } from "../engine/block.js";
+import { type DescriptorFields, descriptorBytes, type Engine } from "../engine/engine.js";
+import { descriptors } from "../engine/kernels.generated.js";
+import { ENTRY_WORDS, HEAD_WORDS, pad4, type SparseLayout } from "./sparseLayout.js";
+import { ElementState, PARTS, type Part, partWords, type Words } from "./sparseState.js";
+
+export const ROWS_BYTES = descriptorBytes("TouchedRows");
+
+const SENTINEL = -1;
+
+function offsetOf(field: (typeof descriptors.TouchedRows)[number]): number {
+  return 4 * descriptors.TouchedRows.indexOf(field);
+}
+
+type Pointers = Pick<
+  DescriptorFields<"TouchedRows">,
+  "entries" | "marks" | "slots" | "memory" | "inverseNorms" | "usedRows" | "work" | "workNorms"
+>;
+
+export class ElementRows {
+  private block: Block;
+  private capacity = 0;
+  private pointers: Pointers = { entries: 0, marks: 0, slots: 0, memory: 0, inverseNorms: 0, usedRows: 0, work: 0, workNorms: 0 };
+
+  /**
+   * @param struct address of the TouchedRows @param lists address of the element's record of state; both zeroed
+   */
+  constructor(
+    private readonly engine: Engine,
+    private readonly layout: SparseLayout,
+    private readonly struct: number,
+    private readonly lists: number,
+  ) {
+    this.block = new Block(engine);
+    this.grow(0, 0);
+    this.clear();
+  }
+
+  get bytes(): number {
+    return this.block.bytes;
+  }
+
+  /** Rows there is room for. */
+  get room(): number {
+    return this.capacity;
+  }
+
+  get touched(): number {
+    return this.count("touched");
+  }
+
+  /** Rows that the recorded sequence used. */
+  get used(): number {
+    return this.count("used");
+  }
+
+  private count(field: "touched" | "used"): number {
+    return this.engine.i32(this.struct + offsetOf(field), 1)[0] as number;
+  }
+
+  /**
+   * Room for `touched` rows and `more` new ones; the present ones are kept. A memory that was there before grows by half of itself beyond
+   * that, so that one that is carried on and on is moved now and then only.
+   */
+  grow(touched: number, more: number): void {
+    const { nrCells } = this.layout;
+    const needed = Math.min(nrCells, touched + more);
+    if (this.bytes > 0 && needed <= this.capacity) return;
+    const previous = this.block;
+    const pointers = this.pointers;
+    this.capacity = pad4(Math.max(1, Math.min(nrCells, needed + (touched >> 1))));
+    this.block = new Block(this.engine);
+    this.placeRows();
+    if (previous.bytes > 0) this.load(this.stateAt(pointers, this.lists));
+    previous.free();
+  }
+
+  private placeRows(): void {
+    const { wordWidth } = this.layout;
+    const { capacity } = this;
+    this.block.place((take) => {
+      this.pointers = {
+        ...this.pointers,
+        marks: take(capacity),
+        slots: take(capacity),
+        entries: take(ENTRY_WORDS * (1 + capacity)) + 4 * ENTRY_WORDS,
+        inverseNorms: take(capacity),
+        memory: take(capacity * wordWidth),
+      };
+    });
+    this.writeStruct();
+  }
+
+  /** Where the rows that a recorded sequence uses get their copies and gradients. */
+  setSlots(slots: Pick<Pointers, "usedRows" | "work" | "workNorms">): void {
+    this.pointers = { ...this.pointers, ...slots };
+    this.writeStruct();
+  }
+
+  private writeStruct(): void {
+    const [touched, nextCell, loaded, passed, finger] = this.head() as unknown as [number, number, number, number, number];
+    const counts = { nrCells: this.layout.nrCells, touched, nextCell, loaded, passed, finger, used: this.used };
+    this.engine.writeDescriptor(this.struct, "TouchedRows", { ...counts, ...this.pointers });
+  }
+
+  private head(): Int32Array {
+    return this.engine.i32(this.struct + offsetOf("touched"), HEAD_WORDS);
+  }
+
+  clear(): void {
+    this.releaseUsedRows();
+    this.head().set([0, 0, 0, 0, SENTINEL]);
+    const { entries } = this.pointers;
+    this.engine.i32(entries - 4 * ENTRY_WORDS, ENTRY_WORDS).set([0, 0, SENTINEL, SENTINEL]);
+    this.engine.u8(this.lists, this.layout.stateBytes).fill(0);
+  }
+
+  /** Views of the present state, or with other lists than it has, valid until the engine's memory grows. */
+  state(lists = this.lists): ElementState {
+    return this.stateAt(this.pointers, lists);
+  }
+
+  private stateAt({ entries, memory }: Pointers, lists: number): ElementState {
+    const addresses: Record<Part, number> = {
+      head: this.struct + offsetOf("touched"),
+      entries: entries - 4 * ENTRY_WORDS,
+      memory,
+      lists,
+      linkColumns: 0,
+      linkWeights: 0,
+      linkPlaces: 0,
+      precedence: 0,
+    };
+    const parts = {} as Record<Part, Words>;
+    for (const part of PARTS) {
+      const words = partWords(this.layout, part, this.touched);
+      parts[part] = { ints: this.engine.i32(addresses[part], words), floats: this.engine.f32(addresses[part], words) };
+    }
+    return new ElementState(this.layout, parts);
+  }
+
+  /** Takes over a state, for whose rows there must be room. */
+  load(state: ElementState): void {
+    this.releaseUsedRows();
+    this.head().set(state.parts.head.ints);
+    const own = this.state();
+    for (const part of PARTS) own.parts[part].ints.set(state.parts[part].ints);
+    const { inverseNorms, memory, slots } = this.pointers;
+    this.engine.kernels.rowNorms(inverseNorms, memory, this.touched, this.layout.wordWidth);
+    this.engine.i32(slots, this.touched).fill(0);
+  }
+
+  /** Forgets the recorded sequence. */
+  releaseUsedRows(): void {
+    this.engine.kernels.releaseUsedRows(this.struct);
+  }
+
+  /** Readies the copies that backward works on; gradients zero. */
+  copyUsedRows(): void {
+    this.engine.kernels.copyUsedRows(this.struct, this.layout.wordWidth);
+  }
+
+  /** The row in each slot. */
+  usedRows(): Int32Array {
+    return this.engine.i32(this.pointers.usedRows, this.used);
+  }
+
+  /** Gradient of the row in a slot, [W]. */
+  gradient(slot: number): Float32Array {
+    const { wordWidth, cellSize } = this.layout;
+    return this.engine.f32(this.pointers.work + 4 * wordWidth * (2 * slot + 1), cellSize);
+  }
+
+  /** The slot of a row, or -1 where the recorded sequence did not use it. */
+  slotOf(row: number): number {
+    return (this.engine.i32(this.pointers.slots + 4 * row, 1)[0] as number) - 1;
+  }
+
+  free(): void {
+    this.block.free();
+  }
+}

@@ -1,0 +1,171 @@
+// Sizes of a sparse memory and where everything lies: the interface vector, the record of an access, one element's state.
+// kernels/sparseLayout.ts has the same fields with their meaning.
+import type { DescriptorFields } from "../engine/engine.js";
+import type { Block, InterfaceSection, MemoryOptions } from "./memory.js";
+
+export const pad4 = (n: number): number => (n + 3) & ~3;
+export const pad8 = (n: number): number => (n + 7) & ~7;
+
+/** Four-byte words of a RowEntry. */
+export const ENTRY_WORDS = 4;
+/** What TouchedRows counts: touched, nextCell, loaded, passed, finger, one after the other. */
+export const HEAD_WORDS = 5;
+
+/** Consecutive places for arrays of four-byte words; `take` gives the byte offset of the next. */
+class Placer {
+  private at = 0;
+  take(words: number): number {
+    const offset = this.at;
+    this.at += 4 * pad4(words);
+    return offset;
+  }
+  get bytes(): number {
+    return this.at;
+  }
+}
+
+type SizeFields = Omit<
+  DescriptorFields<"SparseMemory">,
+  "rows" | "rowsBytes" | "links" | "linksBytes" | "order" | "queries" | "untouchedCells" | "accessed" | "accessedWeights" | "dSimilarities"
+>;
+
+/** All sizes that follow from the options; `linked` adds SDNC's temporal links. */
+export class SparseLayout {
+  readonly nrCells: number;
+  readonly cellSize: number;
+  readonly wordWidth: number;
+  readonly heads: number;
+  /** Entries a head can read, and cells an access can write. */
+  readonly entries: number;
+  readonly writes: number;
+  /** Rows an access can touch for the first time: z, and K of the untouched. */
+  readonly newRows: number;
+  /** Slots for links in a row: a power of two, at least K_L; 0 without links. */
+  readonly linkStride: number;
+  /** Bytes of a record that are state: the read and write lists. */
+  readonly stateBytes: number;
+  readonly fields: SizeFields;
+
+  constructor(
+    readonly options: MemoryOptions,
+    readonly linked: boolean,
+  ) {
+    const { nrCells, cellSize, readHeads, sparseReads } = options;
+    const temporalReads = linked ? options.temporalReads : 0;
+    this.nrCells = nrCells;
+    this.cellSize = cellSize;
+    this.wordWidth = pad4(cellSize);
+    this.heads = readHeads;
+    this.entries = Math.min(nrCells, sparseReads + 2 * temporalReads);
+    this.writes = Math.min(nrCells, readHeads * this.entries + 1);
+    this.newRows = sparseReads + 1;
+    this.linkStride = linked ? powerOfTwo(Math.max(4, options.temporalLinks)) : 0;
+
+    const { wordWidth, heads } = this;
+    const contentStride = pad4(sparseReads);
+    const entryStride = pad4(this.entries);
+    const temporalStride = pad4(temporalReads);
+    const xi = new Placer();
+    xi.take(heads * wordWidth);
+    const writeVector = xi.take(wordWidth);
+    const strengths = xi.take(heads);
+    const gates = xi.take(2);
+    const modes = xi.take(linked ? 4 * heads : 0);
+
+    const record = new Placer();
+    const counts = record.take(heads + 1);
+    const readRows = record.take(heads * entryStride);
+    const readWeights = record.take(heads * entryStride);
+    const writeRows = record.take(this.writes);
+    const writeWeights = record.take(this.writes);
+    this.stateBytes = record.bytes;
+    const writeMeans = record.take(this.writes);
+    const writeSlots = record.take(heads * entryStride);
+    const queryNorms = record.take(heads);
+    const similarities = record.take(heads * contentStride);
+    const contentRows = linked ? record.take(heads * contentStride) : readRows;
+    const contentWeights = linked ? record.take(heads * contentStride) : readWeights;
+    const temporalRows = record.take(heads * 2 * temporalStride);
+    const temporalWeights = record.take(heads * 2 * temporalStride);
+    const ranks = record.take(linked ? heads * (contentStride + 2 * temporalStride) : 0);
+    const linksRead = record.take(heads * 2 * temporalStride * entryStride);
+
+    const saved = new Placer();
+    saved.take(pad4(this.writes) * wordWidth);
+    const savedNorms = saved.take(this.writes);
+    const writesBytes = 4 * pad4(this.writes);
+
+    this.fields = {
+      heads,
+      reads: sparseReads,
+      temporalReads,
+      wordWidth,
+      contentStride,
+      entryStride,
+      temporalStride,
+      interfaceWidth: pad8(xi.bytes / 4),
+      writeVector,
+      strengths,
+      gates,
+      modes,
+      readWidth: pad8(heads * wordWidth),
+      recordBytes: record.bytes,
+      counts,
+      readRows,
+      readWeights,
+      writeRows,
+      writeWeights,
+      writeMeans,
+      writeSlots,
+      queryNorms,
+      contentRows,
+      contentWeights,
+      similarities,
+      temporalRows,
+      temporalWeights,
+      ranks,
+      linksRead,
+      savedBytes: saved.bytes,
+      savedNorms,
+      writesBytes,
+    };
+  }
+
+  /** Bytes of one value for every entry of an element's read lists. */
+  get entriesBytes(): number {
+    return 4 * this.heads * this.fields.entryStride;
+  }
+
+  /** Rows that a sequence of `accesses` recorded accesses can use. */
+  usedRows(accesses: number): number {
+    return this.heads * this.entries + accesses * (this.heads * this.entries + 1);
+  }
+
+  get sections(): InterfaceSection[] {
+    const { cellSize, wordWidth, heads, fields } = this;
+    const sections: InterfaceSection[] = [
+      { name: "read_query", size: heads * cellSize, blocks: this.readBlocks },
+      { name: "read_strengths", size: heads, blocks: [{ from: 0, to: fields.strengths / 4, count: heads }] },
+      { name: "write_vector", size: cellSize, blocks: [{ from: 0, to: heads * wordWidth, count: cellSize }] },
+      { name: "interpolation_gate", size: 1, blocks: [{ from: 0, to: fields.gates / 4, count: 1 }] },
+      { name: "write_gate", size: 1, blocks: [{ from: 0, to: fields.gates / 4 + 1, count: 1 }] },
+    ];
+    if (this.linked) {
+      const blocks = Array.from({ length: heads }, (_, h) => ({ from: 3 * h, to: fields.modes / 4 + 4 * h, count: 3 }));
+      sections.push({ name: "read_modes", size: 3 * heads, blocks });
+    }
+    return sections;
+  }
+
+  /** A vector of every head, one Wp after the other. */
+  get readBlocks(): Block[] {
+    const { cellSize, wordWidth } = this;
+    return Array.from({ length: this.heads }, (_, h) => ({ from: h * cellSize, to: h * wordWidth, count: cellSize }));
+  }
+}
+
+function powerOfTwo(atLeast: number): number {
+  let power = 1;
+  while (power < atLeast) power *= 2;
+  return power;
+}
