@@ -37,6 +37,11 @@ export function kernelModule(isShared: boolean): WebAssembly.Module {
   return plain;
 }
 
+/** Takes a module for shared memory that another thread has compiled. */
+export function adoptModule(module: WebAssembly.Module): void {
+  shared = module;
+}
+
 /**
  * Compiles the kernels ahead of the first model. Needed only where a synchronous compile is refused (a page's main thread in
  * some browsers, some edge runtimes).

@@ -1,4 +1,3 @@
-import { DenseMemory } from "../memory/dense.js";
 import { Model } from "./model.js";
 import type { DNCOptions } from "./options.js";
 
@@ -10,6 +9,6 @@ import type { DNCOptions } from "./options.js";
  */
 export class DNC extends Model {
   constructor(options: DNCOptions) {
-    super("dnc", options, (config) => new DenseMemory(config));
+    super("dnc", options);
   }
 }

@@ -1,12 +1,12 @@
 // What DNC, SAM and SDNC share: the public interface of a model. It checks what comes in and hands it to the sequences that compute.
 import { Engine } from "../engine/engine.js";
 import { ConfigError, EngramError, ShapeError, StateError } from "../errors.js";
-import type { Memory } from "../memory/memory.js";
 import type { Tensor } from "../tensor.js";
 import { sizeOf } from "../tensor.js";
 import { Core } from "./core.js";
 import { DebugRecorder } from "./debugTensors.js";
 import { type Axis, checkFinite, checkLengths, checkTensor, type TensorLike } from "./inputs.js";
+import { createMemory } from "./memories.js";
 import type { Network } from "./network.js";
 import { type DNCOptions, type ModelConfig, type ModelType, resolveOptions } from "./options.js";
 import type { Parameter } from "./parameters.js";
@@ -67,10 +67,9 @@ export abstract class Model {
   protected constructor(
     readonly type: ModelType,
     options: DNCOptions,
-    memory: (config: ModelConfig) => Memory,
   ) {
     this.config = resolveOptions(type, options);
-    this.core = new Core(Engine.create(), type, this.config, memory(this.config));
+    this.core = new Core(Engine.create(), type, this.config, createMemory(type, this.config));
   }
 
   /** @internal */
@@ -270,14 +269,14 @@ export abstract class Model {
     return this.core;
   }
 
-  /** @internal drops what earlier calls left in the engine, after copying out the states that lie there; then moves to `engine` */
-  moveTo(engine: Engine, memory: Memory): void {
+  /** @internal moves to another engine, with weights and gradients; the states that lie in the old one are copied out, its tapes are gone */
+  moveTo(engine: Engine): void {
     const weights = this.stateDict();
     const gradients = this.core.weights.array("gradients", { offset: 0, count: this.numParameters } as Parameter).slice();
     this.core.evaluation.dispose();
     for (const tape of this.tapes) tape.sequences.dispose();
     this.tapes.length = 0;
-    this.core = new Core(engine, this.type, this.config, memory);
+    this.core = new Core(engine, this.type, this.config, this.network.memory);
     this.core.weights.load(weights);
     this.core.weights.array("gradients", { offset: 0, count: this.numParameters } as Parameter).set(gradients);
   }

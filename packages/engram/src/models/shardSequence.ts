@@ -52,6 +52,8 @@ export class ShardSequence {
   constructor(
     private readonly engine: Engine,
     private readonly network: Network,
+    /** Called at every time step. */
+    private readonly pulse?: () => void,
   ) {
     this.frame = new Frame(engine);
     this.memories = Array.from({ length: network.numMemories }, () => network.memory.open(engine));
@@ -130,6 +132,7 @@ export class ShardSequence {
     }
     for (let t = 0; t < frame.schedule.steps; t++) {
       frame.at(t);
+      this.pulse?.();
       let reads = this.last.reads + 4 * widths.reads * (config.readFeedback ? frame.before : 0);
       for (const layer of this.layers) {
         layer.forward(frame, reads);
@@ -198,6 +201,7 @@ export class ShardSequence {
     const dReadsBefore = readFeedback ? this.dReadsCarried : this.dReadsInitial;
     for (let t = frame.schedule.steps - 1; t >= 0; t--) {
       frame.at(t);
+      this.pulse?.();
       this.addCarriedReads();
       for (let l = this.layers.length - 1; l >= 0; l--) {
         const below = this.layers[l - 1];

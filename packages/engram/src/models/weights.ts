@@ -12,7 +12,8 @@ export class Weights {
   readonly values: number;
   readonly gradients: number;
   readonly count: number;
-  private readonly packed: number;
+  /** Address of the packed copies. */
+  readonly packed: number;
   /** Whether values may have changed since they were packed, as far as the library knows. */
   private stale = true;
   private backwardIsStale = true;

@@ -10,6 +10,7 @@ import { type LossPlan, lossScratchBytes, runLoss } from "./losses.js";
 
 /** A training step as plain data. Addresses are of the whole batch's staged tensors, in natural order. */
 export interface StepJob {
+  readonly lanes: number;
   readonly shape: CallShape;
   readonly plan: LossPlan;
   readonly dropout: DropoutKey | undefined;
@@ -17,8 +18,9 @@ export interface StepJob {
   readonly chunk: number;
   /** Time steps run forward again at a time, 0 for none (`recompute`). */
   readonly recompute: number;
-  /** Each shard goes on from the state its last step left. */
+  /** Each shard goes on from the state its last step left; `restart` forgets these states first. */
   readonly carryState: boolean;
+  readonly restart: boolean;
   readonly input: number;
   readonly target: number;
   readonly mask: number;
@@ -31,6 +33,15 @@ export interface StepJob {
   readonly scale: number;
 }
 
+/** A job as text, to hand it to a worker over shared memory. */
+export function writeJob(job: StepJob): string {
+  return JSON.stringify(job, (_key, value) => (value instanceof Int32Array ? { int32: Array.from(value) } : value));
+}
+
+export function readJob(text: string): StepJob {
+  return JSON.parse(text, (_key, value) => (value?.int32 === undefined ? value : Int32Array.from(value.int32)));
+}
+
 export class LaneRunner {
   private readonly schedules = new ScheduleCache();
   /** The one that runs every shard in turn, or with carryState one for each shard. */
@@ -41,6 +52,8 @@ export class LaneRunner {
   constructor(
     private readonly engine: Engine,
     private readonly network: Network,
+    /** Called at every time step, for threads that must show they are alive. */
+    private readonly pulse?: () => void,
   ) {}
 
   get bytes(): number {
@@ -57,15 +70,10 @@ export class LaneRunner {
     }
   }
 
-  /** Forgets the states carried from step to step. */
-  clearCarried(): void {
-    for (const sequence of this.sequences) sequence.clear();
-  }
-
   private runShard(job: StepJob, shard: number, range: ShardRange, gradients: number): number {
     const sequence = this.sequence(job.carryState ? shard : 0);
     sequence.reserveState(range.count);
-    if (!job.carryState) sequence.clear();
+    if (!job.carryState || job.restart) sequence.clear();
     this.reserveScratch(range.count);
     let loss = 0;
     for (let t = 0; t < job.shape.steps; t += job.chunk) {
@@ -121,7 +129,7 @@ export class LaneRunner {
   }
 
   private sequence(index: number): ShardSequence {
-    while (this.sequences.length <= index) this.sequences.push(new ShardSequence(this.engine, this.network));
+    while (this.sequences.length <= index) this.sequences.push(new ShardSequence(this.engine, this.network, this.pulse));
     return this.sequences[index] as ShardSequence;
   }
 

@@ -1,5 +1,7 @@
 // Trains a model: forward, loss, backward, clip and update, all in the engine.
+import { Engine } from "../engine/engine.js";
 import { pad4 } from "../engine/linear.js";
+import { whyNoThreads } from "../engine/workerThreads.js";
 import { CheckpointError, NumericError, StateError } from "../errors.js";
 import type { Core } from "../models/core.js";
 import { Staging } from "../models/core.js";
@@ -12,6 +14,7 @@ import { LaneRunner, type StepJob } from "./laneRunner.js";
 import { Loss } from "./losses.js";
 import { createOptimizer, type Optimizer, type OptimizerState } from "./optimizers.js";
 import { createSchedule, type LearningRateAt } from "./schedules.js";
+import { SHARED_BYTES, StepThreads } from "./stepThreads.js";
 import { type ResolvedTrainerOptions, resolveTrainerOptions, type TrainerOptions } from "./trainerOptions.js";
 
 /** Examples to learn from. Inputs, targets and masks are tensors or nested arrays, batch first or not as the model is. */
@@ -68,6 +71,9 @@ export class Trainer {
   private staged: { target: Staging; mask: Staging; sums: Staging; losses: Staging };
   private steps = 0;
   private accumulated = 0;
+  private restart = false;
+  private threads: StepThreads | undefined;
+  private starting: Promise<void> | undefined;
 
   /**
    * @param options see TrainerOptions; the defaults are PyTorch's
@@ -102,7 +108,15 @@ export class Trainer {
    */
   step(batch: TrainingBatch): StepResult {
     const job = this.prepare(batch, "Trainer.step");
-    return this.finish(job, this.runLanes(job));
+    try {
+      if (this.threads === undefined) this.runAlone(job);
+      else this.threads.run(job, this.runner);
+    } catch (error) {
+      // A worker may be in the middle of the step still: from here on the trainer works alone.
+      this.dispose();
+      throw error;
+    }
+    return this.finish(job);
   }
 
   /** Clips the model's gradients and updates the weights: for a loss of one's own, after `model.forward` and `model.backward`. */
@@ -112,15 +126,69 @@ export class Trainer {
     return { gradNorm };
   }
 
-  /** Forgets the state carried between steps: the next one starts from the empty state. */
-  resetState(): void {
-    this.runner.clearCarried();
+  /** As `step`, sharing the work with all threads without blocking the caller's: what a page's main thread calls. */
+  async stepAsync(batch: TrainingBatch): Promise<StepResult> {
+    await this.ready();
+    const job = this.prepare(batch, "Trainer.stepAsync");
+    try {
+      if (this.threads === undefined) this.runAlone(job);
+      else await this.threads.runAsync(job, this.runner);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+    return this.finish(job);
   }
 
-  private runLanes(job: StepJob): number {
-    const count = lanes(rangesOf(this.model.network, job.shape.batch).length).length;
-    for (let lane = 0; lane < count; lane++) this.runner.run(job, lane);
-    return count;
+  /**
+   * Starts the worker threads that `threads` asks for; the model moves to shared memory. Where threads cannot be had the trainer goes on with one,
+   * and says so once.
+   */
+  ready(): Promise<void> {
+    this.starting ??= this.startThreads();
+    return this.starting;
+  }
+
+  /** Ends the worker threads; the trainer goes on with one. */
+  dispose(): void {
+    this.threads?.stop();
+    this.threads = undefined;
+  }
+
+  /** Forgets the state carried between steps: the next one starts from the empty state. */
+  resetState(): void {
+    this.restart = true;
+  }
+
+  private runAlone(job: StepJob): void {
+    for (let lane = 0; lane < job.lanes; lane++) this.runner.run(job, lane);
+  }
+
+  private async startThreads(): Promise<void> {
+    const { threads, createWorker } = this.options;
+    if (threads === 1) return;
+    const reason = whyNoThreads();
+    if (reason === undefined) {
+      try {
+        this.moveTo(Engine.createShared(SHARED_BYTES));
+        this.threads = await StepThreads.start(this.core, threads, createWorker);
+        return;
+      } catch (error) {
+        console.warn(`engram: training with one thread: ${error instanceof Error ? error.message : String(error)}`);
+        return;
+      }
+    }
+    console.warn(`engram: training with one thread: ${reason}`);
+  }
+
+  private moveTo(engine: Engine): void {
+    const state = this.state();
+    this.model.moveTo(engine);
+    this.core = this.model.live("Trainer.ready");
+    this.buffers = this.allocateMoments();
+    this.runner = new LaneRunner(engine, this.core.network);
+    this.staged = this.staging();
+    this.restore(state);
   }
 
   /** Checks and stages a batch. Nothing has changed before this returns. */
@@ -148,7 +216,11 @@ export class Trainer {
     if (this.accumulated === 0) core.weights.zeroGradients();
     core.weights.changed();
     core.weights.pack(true);
+    const { restart } = this;
+    this.restart = false;
     return {
+      lanes: laneCount,
+      restart,
       shape: { batch: batchSize, steps, batchFirst, lengths },
       plan,
       dropout: dropout > 0 ? core.dropoutKey(model.forwardCount) : undefined,
@@ -176,10 +248,10 @@ export class Trainer {
   }
 
   /** Adds up what the lanes computed, and updates when enough batches are together. */
-  private finish(job: StepJob, laneCount: number): StepResult {
+  private finish(job: StepJob): StepResult {
     const { core } = this;
     const { count, gradients } = core.weights;
-    if (job.sums !== gradients) core.engine.kernels.sumGradients(gradients, job.sums, job.laneBytes, laneCount, count);
+    if (job.sums !== gradients) core.engine.kernels.sumGradients(gradients, job.sums, job.laneBytes, job.lanes, count);
     const losses = core.engine.f64(job.losses, rangesOf(this.model.network, job.shape.batch).length);
     let sum = 0;
     for (const loss of losses) sum += loss;
