@@ -7,4 +7,6 @@ export type { NestedNumbers, TensorLike } from "./models/inputs.js";
 export { type BackwardOptions, type BackwardResult, type ForwardOptions, type ForwardResult, Model } from "./models/model.js";
 export type { DNCOptions, ModelConfig, ModelType, SAMOptions, SDNCOptions } from "./models/options.js";
 export { type SparseStateTensor, State, type StateTensor } from "./models/state.js";
+export { Random, type RandomState } from "./random.js";
+export { didYouMean } from "./suggest.js";
 export { randn, type Tensor, tensor, zeros } from "./tensor.js";

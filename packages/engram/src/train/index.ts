@@ -1,7 +1,10 @@
-// engram/train: the trainer, its optimizers, losses, schedules and curriculum.
+// engram/train: the trainer, its optimizers, losses, schedules, curriculum and evaluation.
+
 export { Curriculum, type CurriculumOptions, type CurriculumState } from "./curriculum.js";
+export { type EvaluatedModel, type EvaluateOptions, evaluate, isSolved } from "./evaluate.js";
 export { type LossName, lossNames, type Readout, readoutNames } from "./losses.js";
 export { type OptimizerName, type OptimizerOptions, type OptimizerSettings, optimizerNames, type ParameterGroup } from "./optimizers.js";
 export type { Schedule } from "./schedules.js";
+export type { Batch, Score, Task } from "./task.js";
 export { type StepResult, Trainer, type TrainerState, type TrainingBatch } from "./trainer.js";
 export type { TrainerOptions } from "./trainerOptions.js";
