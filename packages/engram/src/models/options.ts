@@ -180,3 +180,9 @@ export function resolveOptions(type: ModelType, options: DNCOptions | SAMOptions
   }
   return Object.freeze(config) as ModelConfig;
 }
+
+/** Those of a model's options that its constructor takes: what makes it again. */
+export function ownOptions(type: ModelType, config: ModelConfig): Partial<ModelConfig> {
+  const names = ["inputSize", "hiddenSize", ...Object.keys(defaultsOf[type])];
+  return Object.fromEntries(Object.entries(config).filter(([name]) => names.includes(name)));
+}

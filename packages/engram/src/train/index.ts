@@ -1,5 +1,6 @@
 // engram/train: the trainer, its optimizers, losses, schedules, curriculum and evaluation.
 
+export { loadModel, saveModel } from "../files/model.js";
 export { Curriculum, type CurriculumOptions, type CurriculumState } from "./curriculum.js";
 export { type EvaluatedModel, type EvaluateOptions, evaluate, isSolved } from "./evaluate.js";
 export { type LossName, lossNames, type Readout, readoutNames } from "./losses.js";
