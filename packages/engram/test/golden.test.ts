@@ -6,15 +6,16 @@ import { readSafetensors } from "../src/files/safetensors.js";
 import { DNC } from "../src/models/dnc.js";
 import type { ForwardOptions, Model } from "../src/models/model.js";
 import type { DNCOptions } from "../src/models/options.js";
+import { SAM } from "../src/models/sam.js";
 import { State } from "../src/models/state.js";
 import type { Tensor } from "../src/tensor.js";
 
 const folder = new URL("golden/", import.meta.url);
-const models: Record<string, new (options: DNCOptions) => Model> = { DNC };
+const models: Record<string, new (options: DNCOptions) => Model> = { DNC, SAM };
 const names = readdirSync(folder)
   .filter((name) => name.endsWith(".safetensors"))
   .map((name) => name.replace(".safetensors", ""))
-  .filter((name) => name.includes("dnc_") && !name.startsWith("sdnc_"));
+  .filter((name) => !name.startsWith("sdnc_"));
 
 interface Case {
   readonly tensors: Map<string, Tensor>;
