@@ -14,6 +14,7 @@ import { LaneRunner, type StepJob } from "./laneRunner.js";
 import { Loss } from "./losses.js";
 import { createOptimizer, type Optimizer, type OptimizerState } from "./optimizers.js";
 import { createSchedule, type LearningRateAt } from "./schedules.js";
+import { type Progress, type RunOptions, run } from "./run.js";
 import { SHARED_BYTES, StepThreads } from "./stepThreads.js";
 import { type ResolvedTrainerOptions, resolveTrainerOptions, type TrainerOptions } from "./trainerOptions.js";
 
@@ -138,6 +139,14 @@ export class Trainer {
       throw error;
     }
     return this.finish(job);
+  }
+
+  /**
+   * Trains on a task. Yields every so many milliseconds, and lets others have their turn then; ends at the signal, after a whole batch.
+   * @throws {ConfigError} when task, trainer and model do not fit each other; and what `step` throws
+   */
+  run(options: RunOptions): AsyncGenerator<Progress, void, undefined> {
+    return run(this, options);
   }
 
   /**
