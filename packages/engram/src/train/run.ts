@@ -92,7 +92,8 @@ class Summary {
 
 function checkRun({ model, options: own }: Trainer, { task, iterations, batchSize = 32, maxLength = 8 }: RunOptions): void {
   for (const [name, value] of Object.entries({ iterations, batchSize, maxLength })) {
-    if (!Number.isSafeInteger(value) || value < 1) throw new ConfigError(`Trainer.run: ${name} must be a whole number of 1 or more, got ${value}`);
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new ConfigError(`Trainer.run: ${name} must be a whole number of 1 or more, got ${value}`);
   }
   if (task?.batch === undefined) throw new ConfigError("Trainer.run: task is required, such as createTask('copy') of engram/tasks");
   const { inputSize, outputSize } = model.config;

@@ -13,8 +13,8 @@ import type { Tensor } from "../tensor.js";
 import { LaneRunner, type StepJob } from "./laneRunner.js";
 import { Loss } from "./losses.js";
 import { createOptimizer, type Optimizer, type OptimizerState } from "./optimizers.js";
-import { createSchedule, type LearningRateAt } from "./schedules.js";
 import { type Progress, type RunOptions, run } from "./run.js";
+import { createSchedule, type LearningRateAt } from "./schedules.js";
 import { SHARED_BYTES, StepThreads } from "./stepThreads.js";
 import { type ResolvedTrainerOptions, resolveTrainerOptions, type TrainerOptions } from "./trainerOptions.js";
 
