@@ -4,6 +4,7 @@ import { CheckpointError, ConfigError } from "../errors.js";
 import { DNC } from "../models/dnc.js";
 import type { Model } from "../models/model.js";
 import type { DNCOptions } from "../models/options.js";
+import { SAM } from "../models/sam.js";
 import { Random } from "../random.js";
 import { createTask } from "../tasks/index.js";
 import type { Tensor } from "../tensor.js";
@@ -32,6 +33,14 @@ describe("saveModel and loadModel", () => {
     expectSameWeights(loaded, model);
     const { input } = task.batch(new Random(1), 2, 3);
     expect(loaded.eval().forward(input).output).toEqual(model.eval().forward(input).output);
+  });
+
+  test("SAM too", () => {
+    const model = new SAM({ ...options, nrCells: 20, sparseReads: 2 });
+    const loaded = loadModel(saveModel(model));
+    expect(loaded).toBeInstanceOf(SAM);
+    expect(loaded.config).toEqual(model.config);
+    expectSameWeights(loaded, model);
   });
 
   test("the same model gives the same bytes", () => {

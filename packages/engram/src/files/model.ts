@@ -4,6 +4,7 @@ import { CheckpointError, ConfigError } from "../errors.js";
 import { DNC } from "../models/dnc.js";
 import type { Model } from "../models/model.js";
 import { type ModelType, ownOptions, type SDNCOptions } from "../models/options.js";
+import { SAM } from "../models/sam.js";
 import type { Tensor } from "../tensor.js";
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.js";
 
@@ -17,6 +18,7 @@ export const OPTIMIZER = "optimizer.";
 
 const makers: Readonly<Partial<Record<ModelType, (options: SDNCOptions) => Model>>> = {
   dnc: (options) => new DNC(options),
+  sam: (options) => new SAM(options),
 };
 
 /** A model's kind and options, as text for a file's metadata. */

@@ -13,6 +13,7 @@ export class AddingTask implements Task {
   readonly loss = "meanSquaredError";
   readonly readout = "sum";
   readonly minLength = 2;
+  readonly maxLength = 100;
 
   /** @param inputSize X, so that the numbers are 0 … X-2; 2 or more */
   constructor(inputSize: number) {

@@ -25,6 +25,7 @@ export class CopyTask implements Task {
   readonly loss = "binaryCrossEntropyWithLogits";
   readonly readout = "each";
   readonly minLength = 1;
+  readonly maxLength = 4;
 
   /** @param inputSize X, the number of bits a step and the channel of the end marker; 2 or more */
   constructor(inputSize: number) {

@@ -1,4 +1,5 @@
 // Training on a task, batch after batch: what `Trainer.run` walks through.
+import { mayWait } from "../engine/workerThreads.js";
 import { ConfigError } from "../errors.js";
 import { Random } from "../random.js";
 import type { Curriculum } from "./curriculum.js";
@@ -12,7 +13,7 @@ export interface RunOptions {
   iterations: number;
   /** B [32] */
   batchSize?: number;
-  /** Longest sequences, in the task's own measure; each batch has a length drawn from the task's shortest to this one [8]. */
+  /** Longest sequences, in the task's own measure; each batch has a length drawn from the task's shortest to this one [the task's `maxLength`, or 8]. */
   maxLength?: number;
   /** Lets the longest length grow, in place of `maxLength`. */
   curriculum?: Curriculum;
@@ -32,6 +33,8 @@ export interface Progress {
   readonly gradNorm: number;
   /** Batches since the last yield. */
   readonly batches: number;
+  /** What each of them gave, in order. */
+  readonly steps: readonly StepResult[];
   /** Longest length in use. */
   readonly maxLength: number;
   readonly iterationsPerSecond: number;
@@ -50,47 +53,60 @@ export async function* run(trainer: Trainer, options: RunOptions): AsyncGenerato
   await trainer.ready();
   const summary = new Summary();
   for (let iteration = 1; iteration <= iterations && !signal?.aborted; iteration++) {
-    const maxLength = curriculum?.maxLength ?? options.maxLength ?? 8;
+    const maxLength = curriculum?.maxLength ?? options.maxLength ?? task.maxLength ?? 8;
     const minLength = Math.min(task.minLength ?? 1, maxLength);
-    const result = trainer.step(task.batch(rng, batchSize, rng.integer(minLength, maxLength + 1)));
+    const batch = task.batch(rng, batchSize, rng.integer(minLength, maxLength + 1));
+    const result = mayWait() ? trainer.step(batch) : await trainer.stepAsync(batch);
     curriculum?.update(result.loss);
     summary.add(result);
     if (summary.milliseconds < yieldMs && iteration < iterations && !signal?.aborted) continue;
     yield summary.take(iteration, maxLength);
-    await new Promise((resolve) => setTimeout(resolve));
+    await nextTurn();
     summary.restart();
   }
 }
 
+/** Lets key presses, signals and redraws in; a timer would wait a millisecond at least. */
+function nextTurn(): Promise<void> {
+  const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
+  return new Promise((resolve) => (setImmediate === undefined ? setTimeout(resolve) : setImmediate(resolve)));
+}
+
 class Summary {
   private since = performance.now();
-  private loss = 0;
-  private gradNorm = 0;
-  private batches = 0;
+  private steps: StepResult[] = [];
 
   get milliseconds(): number {
     return performance.now() - this.since;
   }
 
-  add({ loss, gradNorm }: StepResult): void {
-    this.loss += loss;
-    this.gradNorm += gradNorm;
-    this.batches++;
+  add(step: StepResult): void {
+    this.steps.push(step);
   }
 
   take(iteration: number, maxLength: number): Progress {
-    const { batches } = this;
+    const { steps } = this;
+    const batches = steps.length;
     const iterationsPerSecond = (1000 * batches) / Math.max(this.milliseconds, 1e-3);
-    return { iteration, loss: this.loss / batches, gradNorm: this.gradNorm / batches, batches, maxLength, iterationsPerSecond };
+    const mean = (value: (step: StepResult) => number) => steps.reduce((sum, step) => sum + value(step), 0) / batches;
+    return {
+      iteration,
+      loss: mean((step) => step.loss),
+      gradNorm: mean((step) => step.gradNorm),
+      batches,
+      steps,
+      maxLength,
+      iterationsPerSecond,
+    };
   }
 
   restart(): void {
     this.since = performance.now();
-    this.loss = this.gradNorm = this.batches = 0;
+    this.steps = [];
   }
 }
 
-function checkRun({ model, options: own }: Trainer, { task, iterations, batchSize = 32, maxLength = 8 }: RunOptions): void {
+function checkRun({ model, options: own }: Trainer, { task, iterations, batchSize = 32, maxLength = 1 }: RunOptions): void {
   for (const [name, value] of Object.entries({ iterations, batchSize, maxLength })) {
     if (!Number.isSafeInteger(value) || value < 1)
       throw new ConfigError(`Trainer.run: ${name} must be a whole number of 1 or more, got ${value}`);

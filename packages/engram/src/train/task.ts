@@ -35,6 +35,8 @@ export interface Task {
   readonly readout: Readout;
   /** The shortest length that makes sense [1]; training draws each batch's length from here to its maximum. */
   readonly minLength?: number;
+  /** The longest length to train on where nothing else is said [8]. */
+  readonly maxLength?: number;
   /**
    * Makes a batch. The same generator state gives the same batch; all randomness comes from `rng`.
    * @param length how long the sequences are, in the task's own measure (the steps T may be more)
