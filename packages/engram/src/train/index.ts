@@ -5,6 +5,7 @@ export { Curriculum, type CurriculumOptions, type CurriculumState } from "./curr
 export { type EvaluatedModel, type EvaluateOptions, evaluate, isSolved } from "./evaluate.js";
 export { type LossName, lossNames, type Readout, readoutNames } from "./losses.js";
 export { type OptimizerName, type OptimizerOptions, type OptimizerSettings, optimizerNames, type ParameterGroup } from "./optimizers.js";
+export type { Progress, RunOptions } from "./run.js";
 export type { Schedule } from "./schedules.js";
 export type { Batch, Score, Task } from "./task.js";
 export { type StepResult, Trainer, type TrainerState, type TrainingBatch } from "./trainer.js";
