@@ -4,7 +4,7 @@ import { seeded, uniform } from "../../test/random.js";
 import { CheckpointError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { crc32 } from "./crc32.js";
-import { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.js";
+import { readSafetensors, readSafetensorsHeader, readSafetensorsLayout, writeSafetensors } from "./safetensors.js";
 
 const tensors = new Map<string, Tensor>([
   ["output.weight", { data: Float32Array.of(1, -2, 3.5, 1e-30, -1e30, 0.1), shape: [2, 3] }],
@@ -54,6 +54,14 @@ describe("writing and reading back", () => {
       /^\{"__metadata__":\{"engram\.crc32":"[0-9a-f]{8}","k":"v"\},"a":\{"dtype":"F32","shape":\[1,2\],"data_offsets":\[0,8\]\}\} *$/,
     );
     expect([...file.subarray(8 + length)]).toEqual([0, 0, 0x80, 0x3f, 0, 0, 0, 0x40]);
+  });
+
+  test("the start of a file tells what it holds as the whole file does", () => {
+    const file = writeSafetensors(tensors, { task: "copy" });
+    const start = file.subarray(0, 8 + new DataView(file.buffer).getUint32(0, true));
+    expect(readSafetensorsLayout(start, file.length)).toEqual(readSafetensorsHeader(file));
+    expect(() => readSafetensorsLayout(start, file.length - 1)).toThrow(/truncated/);
+    expect(() => readSafetensorsLayout(start.subarray(0, -1), file.length)).toThrow(/truncated/);
   });
 
   test("works on a view in the middle of a larger buffer, and gives copies", () => {

@@ -66,21 +66,46 @@ export function readSafetensors(bytes: Uint8Array, source = "safetensors file"):
  * @throws {CheckpointError} as `readSafetensors` does
  */
 export function readSafetensorsHeader(bytes: Uint8Array, source = "safetensors file"): SafetensorsHeader {
-  const fail = (problem: string): never => {
-    throw new CheckpointError(`${source}: ${problem}`);
-  };
-  const dataStart = headerEnd(bytes, fail);
-  const json = parseHeader(bytes.subarray(8, dataStart), fail);
+  const { checksum, dataStart, ...header } = readLayout(bytes, bytes.length, source);
+  const fail = failing(source);
+  if (checksum !== undefined) verifyChecksum(bytes, dataStart, checksum, fail);
+  return header;
+}
+
+/**
+ * The same from the start of a file, for one too large to read whole. Its checksum, which is over all bytes, is not looked at.
+ * @param start the first bytes of the file, its header among them: 8 bytes and as many as they say
+ * @param fileBytes the size of the whole file
+ * @throws {CheckpointError} as `readSafetensors` does
+ */
+export function readSafetensorsLayout(start: Uint8Array, fileBytes: number, source = "safetensors file"): SafetensorsHeader {
+  const { entries, metadata } = readLayout(start, fileBytes, source);
+  return { entries, metadata };
+}
+
+function readLayout(
+  start: Uint8Array,
+  fileBytes: number,
+  source: string,
+): SafetensorsHeader & { readonly checksum: string | undefined; readonly dataStart: number } {
+  const fail = failing(source);
+  const dataStart = headerEnd(start, fail);
+  const json = parseHeader(start.subarray(8, dataStart), fail);
   const metadata = checkMetadata(json.__metadata__, fail);
   const entries = Object.entries(json)
     .filter(([name]) => name !== "__metadata__")
     .map(([name, entry]) => checkEntry(name, entry, dataStart, fail))
     .sort((a, b) => a.begin - b.begin || a.end - b.end);
-  checkCover(entries, dataStart, bytes.length, fail);
+  checkCover(entries, dataStart, fileBytes, fail);
   const { [CHECKSUM_KEY]: checksum, ...rest } = metadata;
-  if (checksum !== undefined) verifyChecksum(bytes, dataStart, checksum, fail);
-  return { entries, metadata: rest };
+  return { entries, metadata: rest, checksum, dataStart };
 }
+
+const failing = (source: string): Fail => {
+  return (problem) => {
+    throw new CheckpointError(`${source}: ${problem}`);
+  };
+};
 
 type Fail = (problem: string) => never;
 

@@ -1,0 +1,83 @@
+// What server and page say to each other. Everything is JSON but rows of tensors, which are the file's own float32 numbers.
+
+/** config.json of a run, as far as it is shown. Written by the command line; nothing in it is relied on to be there. */
+export interface RunConfig {
+  readonly task?: { readonly name?: string; readonly maxLength?: number; readonly inputSize?: number; readonly outputSize?: number };
+  readonly model?: { readonly type?: string; readonly options?: Readonly<Record<string, unknown>> };
+  readonly training?: Readonly<Record<string, unknown>>;
+  readonly startedAt?: string;
+}
+
+/** One way of running a model that `engram evaluate --ablate` tried. */
+export interface AblationScore {
+  /** "as is", "reads zeroed", "half the cells", … */
+  readonly name: string;
+  readonly length: number;
+  readonly accuracy: number;
+  readonly [score: string]: number | string;
+}
+
+/** ablation.json of a run. */
+export interface Ablation {
+  readonly iteration?: number;
+  readonly scores: readonly AblationScore[];
+}
+
+/** A run at a glance: all that changes while it goes on. */
+export interface RunSummary {
+  /** Its place among the runs that the server was started with; the first is the run itself. */
+  readonly index: number;
+  readonly name: string;
+  readonly config: RunConfig;
+  /** Whether a process trains in it now. */
+  readonly live: boolean;
+  /** Lines of metrics so far, and the names of their numbers. */
+  readonly lines: number;
+  readonly fields: readonly string[];
+  readonly last: Readonly<Record<string, number>> | null;
+  /** Iterations of which there is a memory file. */
+  readonly memories: readonly number[];
+  readonly ablation: Ablation | null;
+  /** What could not be read, in words. */
+  readonly problem: string | null;
+}
+
+/** What is asked of a run's metrics. */
+export interface MetricsQuery {
+  readonly fields: readonly string[];
+  /** First and last iteration [all]. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  /** At most so many points come back. */
+  readonly points: number;
+  /** 0: none, towards 1: more. */
+  readonly smoothing: number;
+}
+
+/** One number over the iterations, cut down to a number of points. A null stands where a line did not have it. */
+export interface SampledSeries {
+  readonly mean: readonly (number | null)[];
+  readonly min: readonly (number | null)[];
+  readonly max: readonly (number | null)[];
+  /** The smoothed value at the end of each point. */
+  readonly smooth: readonly (number | null)[];
+}
+
+export interface SampledMetrics {
+  readonly iteration: readonly number[];
+  /** Lines that a point stands for, at most; 1: every line is there as it was written. */
+  readonly linesPerPoint: number;
+  readonly series: Readonly<Record<string, SampledSeries>>;
+}
+
+/** What a memory file holds. */
+export interface TraceHeader {
+  readonly iteration: number;
+  readonly model: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly task: string;
+  /** Name and shape of every tensor. */
+  readonly tensors: Readonly<Record<string, readonly number[]>>;
+  /** The cells worth showing, in order, where there are too many to show all. */
+  readonly cells: readonly number[] | null;
+}

@@ -1,0 +1,31 @@
+// One sequence through a model, with what its memory did at every step: from a run's memory file, or from a model in the page.
+import type { TraceHeader } from "./api.js";
+import { axesOf, pickCells } from "./traceLayout.js";
+
+export interface Trace {
+  readonly header: TraceHeader;
+  /**
+   * Rows `from` … `to`−1 of a tensor, with the cells of the header only.
+   * @returns undefined where the tensor is not there (any more)
+   */
+  rows(name: string, from: number, to: number): Promise<Float32Array | undefined>;
+}
+
+/** A trace whose tensors are at hand. */
+export class LocalTrace implements Trace {
+  readonly #tensors: ReadonlyMap<string, { readonly data: Float32Array; readonly shape: readonly number[] }>;
+
+  constructor(
+    readonly header: TraceHeader,
+    tensors: ReadonlyMap<string, { readonly data: Float32Array; readonly shape: readonly number[] }>,
+  ) {
+    this.#tensors = tensors;
+  }
+
+  async rows(name: string, from: number, to: number): Promise<Float32Array | undefined> {
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined) return undefined;
+    const width = tensor.data.length / (tensor.shape[0] ?? 1);
+    return pickCells(tensor.data.subarray(from * width, to * width), axesOf(name, this.header), this.header.cells);
+  }
+}

@@ -1,0 +1,76 @@
+// Tells open pages what changed (server-sent events). Looks at the run's files once a second, and only while somebody listens.
+import type { ServerResponse } from "node:http";
+import type { RunReader } from "./runReader.js";
+
+const LOOK_EVERY_MS = 1000;
+/** A word now and then, so that connections in between are not taken for dead. */
+const WORD_EVERY_LOOKS = 15;
+
+export class Events {
+  readonly #runs: readonly RunReader[];
+  readonly #listeners = new Map<ServerResponse, readonly string[]>();
+  #timer: NodeJS.Timeout | undefined;
+  #looks = 0;
+
+  constructor(runs: readonly RunReader[]) {
+    this.#runs = runs;
+  }
+
+  /** Sends the summaries of all runs now and whenever they change, until the page closes. */
+  listen(response: ServerResponse): void {
+    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+    if (response.req.method === "HEAD") {
+      response.end();
+      return;
+    }
+    response.write("retry: 2000\n\n");
+    this.#listeners.set(response, []);
+    response.on("close", () => this.#listeners.delete(response));
+    this.#schedule(0);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const response of this.#listeners.keys()) response.destroy();
+    this.#listeners.clear();
+  }
+
+  #schedule(delay: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#look(), delay);
+    this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    this.#looks++;
+    try {
+      const prints = await Promise.all(this.#runs.map((run) => run.fingerprint()));
+      for (const [index, run] of this.#runs.entries()) await this.#tell(run, index, prints[index] as string);
+      if (this.#looks % WORD_EVERY_LOOKS === 0) this.#send([...this.#listeners.keys()], ":\n\n");
+    } catch {
+      // A file that could not be read this time; the next look comes.
+    }
+    if (this.#listeners.size > 0) this.#schedule(LOOK_EVERY_MS);
+  }
+
+  /** Tells those listeners that have not heard of this state of the run. */
+  async #tell(run: RunReader, index: number, print: string): Promise<void> {
+    const eager = [...this.#listeners].filter(([, heard]) => heard[index] !== print).map(([response]) => response);
+    if (eager.length === 0) return;
+    const told = this.#send(eager, `event: run\ndata: ${JSON.stringify(await run.summary())}\n\n`);
+    for (const response of told) {
+      const heard = [...(this.#listeners.get(response) ?? [])];
+      heard[index] = print;
+      if (this.#listeners.has(response)) this.#listeners.set(response, heard);
+    }
+  }
+
+  /** A page that does not take what it was sent is left alone until it does. @returns those that got it */
+  #send(listeners: readonly ServerResponse[], text: string): ServerResponse[] {
+    return listeners.filter((response) => {
+      if (response.writableNeedDrain || response.destroyed) return false;
+      response.write(text);
+      return true;
+    });
+  }
+}

@@ -1,0 +1,113 @@
+// A run's folder, read for the page. Nothing in it is ever written; whatever is missing, torn or in the midst of being written is
+// shown as not there yet.
+import { readdir, realpath } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { RunFolder } from "engram/node";
+import type { Ablation, AblationScore, RunConfig, RunSummary } from "../data/api.js";
+import type { MetricsTable } from "../data/metricsTable.js";
+import { CellsCache, MemoryFile } from "./memoryFile.js";
+import { MetricsFile } from "./metricsFile.js";
+import { openInside, readTextInside } from "./safeFiles.js";
+
+const STEP = /^step-(\d+)\.safetensors$/;
+const MOST_TEXT = 1 << 20;
+
+export class RunReader {
+  readonly #metrics: MetricsFile;
+  readonly #cells = new CellsCache();
+
+  private constructor(
+    readonly index: number,
+    readonly folder: RunFolder,
+    /** The folder's path without symbolic links. */
+    readonly path: string,
+  ) {
+    this.#metrics = new MetricsFile(path);
+  }
+
+  /** @throws {CheckpointError} when there is no run in this folder */
+  static async open(index: number, path: string): Promise<RunReader> {
+    const folder = RunFolder.open(path);
+    return new RunReader(index, folder, await realpath(folder.path));
+  }
+
+  metrics(): Promise<MetricsTable> {
+    return this.#metrics.read();
+  }
+
+  memory(iteration: number): Promise<MemoryFile | undefined> {
+    return MemoryFile.open(this.path, iteration, this.#cells);
+  }
+
+  async summary(): Promise<RunSummary> {
+    const [table, config, memories, ablation] = await Promise.all([
+      this.metrics(),
+      this.#json("config.json"),
+      this.#memories(),
+      this.#json("ablation.json"),
+    ]);
+    return {
+      index: this.index,
+      name: basename(this.folder.path),
+      config: (config ?? {}) as RunConfig,
+      live: this.#isLive(),
+      lines: table.length,
+      fields: table.names,
+      last: table.line(-1),
+      memories,
+      ablation: checkAblation(ablation),
+      problem: config === undefined ? "config.json can't be read" : null,
+    };
+  }
+
+  /** Something that changes whenever the summary may have: much cheaper to make. */
+  async fingerprint(): Promise<string> {
+    const stats = await Promise.all(["metrics.jsonl", "config.json", "ablation.json"].map((name) => this.#stamp(name)));
+    return [...stats, ...(await this.#memories()), this.#isLive()].join(" ");
+  }
+
+  #isLive(): boolean {
+    try {
+      return this.folder.holder !== undefined;
+    } catch {
+      return false; // a lock that may not be read
+    }
+  }
+
+  async #stamp(name: string): Promise<string> {
+    const file = await openInside(this.path, name);
+    if (file === undefined) return "";
+    await file.handle.close();
+    return `${file.stats.ino}:${file.stats.size}:${file.stats.mtimeMs}`;
+  }
+
+  async #memories(): Promise<number[]> {
+    const names = await readdir(join(this.path, "memory")).catch(() => []);
+    return names
+      .map((name) => Number(STEP.exec(name)?.[1] ?? Number.NaN))
+      .filter((iteration) => Number.isSafeInteger(iteration))
+      .sort((a, b) => a - b);
+  }
+
+  async #json(name: string): Promise<unknown> {
+    const text = await readTextInside(MOST_TEXT, this.path, name);
+    try {
+      const value: unknown = JSON.parse(text ?? "");
+      return typeof value === "object" && value !== null ? value : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** What evaluate --ablate wrote, or null: a file half written or of another kind shows as none. */
+function checkAblation(value: unknown): Ablation | null {
+  const scores: unknown = (value as { scores?: unknown } | undefined)?.scores;
+  if (!Array.isArray(scores)) return null;
+  const good = scores.filter(
+    (score: Partial<AblationScore> | null): score is AblationScore =>
+      typeof score?.name === "string" && typeof score.length === "number" && typeof score.accuracy === "number",
+  );
+  const { iteration } = value as { iteration?: unknown };
+  return { scores: good, ...(typeof iteration === "number" && { iteration }) };
+}
