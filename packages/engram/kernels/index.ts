@@ -17,4 +17,6 @@ export { philoxUniform, philoxNormal } from "./philox";
 export { dropoutRows } from "./dropout";
 export { copyUsedRows, releaseUsedRows, rowNorms } from "./touchedRows";
 export { } from "./sparseLayout";
+export { } from "./sparseLinks";
 export { sparseForward, sparseBackward } from "./sparseMemory";
+export { linkedForward, linkedBackward } from "./linkedMemory";

@@ -1,7 +1,7 @@
 // The interface vector of a sparse memory: queries and write vector as they are, strengths through softplus, gates through σ.
 // Rows of ξ are `interfaceWidth` floats; activated in place, padding lanes too (they get harmless finite values).
 import { expOfNegative4, sigmoid4, softplus4 } from "./functions";
-import { floats, padded, splat } from "./simd";
+import { floats, padded, splat, sumLanes } from "./simd";
 import { SparseMemory } from "./sparseLayout";
 
 export function activateInterface(s: SparseMemory, interfaceVector: usize, active: i32): void {
@@ -55,4 +55,29 @@ export function activateInterfaceBackward(s: SparseMemory, dInterface: usize, in
     v128.store(at + s.gates, f32x4.mul(v128.load(at + s.gates), f32x4.mul(gate, f32x4.sub(splat(1), gate))));
     at += rowBytes;
   } while (at < end);
+}
+
+/** Each head's three read modes through softmax; the fourth lane becomes 0. */
+export function activateModes(s: SparseMemory, interfaceVector: usize, active: i32): void {
+  for (let b = 0, row = interfaceVector + s.modes; b < active; b++, row += floats(s.interfaceWidth)) {
+    let at = row;
+    const end = row + 16 * <usize>s.heads;
+    do {
+      const x = v128.load(at);
+      const largest = max(max(f32x4.extract_lane(x, 0), f32x4.extract_lane(x, 1)), f32x4.extract_lane(x, 2));
+      const e = f32x4.replace_lane(expOfNegative4(f32x4.sub(x, splat(largest))), 3, 0);
+      v128.store(at, f32x4.div(e, splat(sumLanes(e))));
+      at += 16;
+    } while (at < end);
+  }
+}
+
+export function activateModesBackward(s: SparseMemory, dInterface: usize, interfaceVector: usize, active: i32): void {
+  const toValue = interfaceVector - dInterface;
+  for (let b = 0, row = dInterface + s.modes; b < active; b++, row += floats(s.interfaceWidth)) {
+    for (let at = row, end = row + 16 * <usize>s.heads; at < end; at += 16) {
+      const p = v128.load(at + toValue), dp = v128.load(at);
+      v128.store(at, f32x4.mul(p, f32x4.sub(dp, splat(sumLanes(f32x4.mul(p, dp))))));
+    }
+  }
 }

@@ -55,4 +55,17 @@ export class SparseMemory {
   accessed: usize; // [2·S] i32, distinct rows of an access
   accessedWeights: usize; // [2·S]
   dSimilarities: usize; // [Kp]
+  // scratch with links; K_L links a row
+  precedenceRows: usize; // [K_L] i32, p' while p is made
+  precedenceBefore: usize; // [1 + K_L] its weights, after a 0
+  precedenceMet: usize; // [1 + K_L] i32, the last row found to have a link there
+  newLinks: usize; // [K_L, Sp] i32, places of the links added from each row of p'
+  newLinkCounts: usize; // [K_L] i32
+  candidates: usize; // [E · K_L] i32, rows that a reading reached
+  mixedRows: usize; // [E] i32
+  mixedWeights: usize; // [E]
+  mixedOrder: usize; // [E] i32
+  mixedPlaces: usize; // [E] i32
+  dContent: usize; // [Kp]
+  dTemporal: usize; // [2, K_T padded]
 }

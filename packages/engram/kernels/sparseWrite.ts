@@ -1,7 +1,7 @@
 // The sparse write (models.md §3, steps 1 to 3): with z the least recently accessed cell,
 //   w_i = g_w (g_i mean_h w'_h[i] + (1 - g_i) [i = z]),   M = M' with row z set to 0, then + w v^T.
 // The write list has z first, then the cells of the read lists before, as they come. z is a constant to the gradient.
-import { accumulate, floats, splat, sumLanes, zero4 } from "./simd";
+import { accumulate, floats, flushTiny, splat, sumLanes, zero4 } from "./simd";
 import { SparseMemory } from "./sparseLayout";
 import { inverseNorm, TouchedRows } from "./touchedRows";
 
@@ -135,7 +135,7 @@ function weightsBackward(
   for (let at: usize = 0, end = floats(count); at < end; at += 16) {
     const d = v128.load(dWrites + at);
     dot = f32x4.add(dot, f32x4.mul(d, v128.load(record + s.writeMeans + at)));
-    v128.store(dWrites + at, f32x4.mul(d, dMean));
+    v128.store(dWrites + at, flushTiny(f32x4.mul(d, dMean)));
   }
   const means = sumLanes(dot);
   store<f32>(dxi + s.gates, write * (means - dFirst));

@@ -1,7 +1,7 @@
 // Runs a sparse memory and its float64 reference side by side on the same interface vectors.
 import { Engine } from "../src/engine/engine.js";
 import type { FieldValues, MemorySnapshot, MemoryTape, SparseTensor } from "../src/memory/memory.js";
-import { SparseMemory } from "../src/memory/sparse.js";
+import { LinkedSparseMemory, SparseMemory } from "../src/memory/sparse.js";
 import { sizeOf, type Tensor } from "../src/tensor.js";
 import {
   emptyState,
@@ -26,7 +26,7 @@ export const referenceFields = {
 export type StateField = keyof typeof referenceFields;
 
 export function memoryOf(options: SparseOptions): SparseMemory {
-  return new SparseMemory(options);
+  return options.temporalReads > 0 ? new LinkedSparseMemory(options) : new SparseMemory(options);
 }
 
 /** One sequence: for each access the unpadded ξ of its active elements; element e is active in the first lengths[e] accesses. */

@@ -6,6 +6,9 @@ import { ENTRY_WORDS, HEAD_WORDS, pad4, type SparseLayout } from "./sparseLayout
 import { ElementState, PARTS, type Part, partWords, type Words } from "./sparseState.js";
 
 export const ROWS_BYTES = descriptorBytes("TouchedRows");
+export const LINKS_BYTES = descriptorBytes("Links");
+/** Four-byte words of a LinkNote. */
+const NOTE_WORDS = 4;
 
 const SENTINEL = -1;
 
@@ -18,20 +21,31 @@ type Pointers = Pick<
   "entries" | "marks" | "slots" | "memory" | "inverseNorms" | "usedRows" | "work" | "workNorms"
 >;
 
+type LinkPointers = Pick<DescriptorFields<"Links">, "columns" | "weights" | "places" | "notes" | "precedence">;
+
+interface Structs {
+  readonly rows: number;
+  readonly links: number;
+}
+
 export class ElementRows {
   private block: Block;
   private capacity = 0;
   private pointers: Pointers = { entries: 0, marks: 0, slots: 0, memory: 0, inverseNorms: 0, usedRows: 0, work: 0, workNorms: 0 };
 
+  private linkPointers: LinkPointers = { columns: 0, weights: 0, places: 0, notes: 0, precedence: 0 };
+  private readonly struct: number;
+
   /**
-   * @param struct address of the TouchedRows @param lists address of the element's record of state; both zeroed
+   * @param structs addresses of the TouchedRows and the Links, zeroed @param lists address of the element's record of state, zeroed
    */
   constructor(
     private readonly engine: Engine,
     private readonly layout: SparseLayout,
-    private readonly struct: number,
+    private readonly structs: Structs,
     private readonly lists: number,
   ) {
+    this.struct = structs.rows;
     this.block = new Block(engine);
     this.grow(0, 0);
     this.clear();
@@ -68,17 +82,18 @@ export class ElementRows {
     const needed = Math.min(nrCells, touched + more);
     if (this.bytes > 0 && needed <= this.capacity) return;
     const previous = this.block;
-    const pointers = this.pointers;
+    const state = previous.bytes > 0 ? ([this.pointers, this.linkPointers] as const) : undefined;
     this.capacity = pad4(Math.max(1, Math.min(nrCells, needed + (touched >> 1))));
     this.block = new Block(this.engine);
     this.placeRows();
-    if (previous.bytes > 0) this.load(this.stateAt(pointers, this.lists));
+    if (state !== undefined) this.load(this.stateAt(...state, this.lists));
     previous.free();
   }
 
   private placeRows(): void {
-    const { wordWidth } = this.layout;
+    const { wordWidth, linked, linkStride } = this.layout;
     const { capacity } = this;
+    const linkWords = capacity * linkStride;
     this.block.place((take) => {
       this.pointers = {
         ...this.pointers,
@@ -87,6 +102,13 @@ export class ElementRows {
         entries: take(ENTRY_WORDS * (1 + capacity)) + 4 * ENTRY_WORDS,
         inverseNorms: take(capacity),
         memory: take(capacity * wordWidth),
+      };
+      this.linkPointers = {
+        columns: take(linkWords),
+        weights: take(linkWords),
+        places: take(linkWords),
+        notes: take(linked ? capacity * NOTE_WORDS : 0),
+        precedence: take(partWords(this.layout, "precedence", 0)),
       };
     });
     this.writeStruct();
@@ -102,6 +124,9 @@ export class ElementRows {
     const [touched, nextCell, loaded, passed, finger] = this.head() as unknown as [number, number, number, number, number];
     const counts = { nrCells: this.layout.nrCells, touched, nextCell, loaded, passed, finger, used: this.used };
     this.engine.writeDescriptor(this.struct, "TouchedRows", { ...counts, ...this.pointers });
+    if (!this.layout.linked) return;
+    const sizes = { most: this.layout.options.temporalLinks, shift: 31 - Math.clz32(this.layout.linkStride) };
+    this.engine.writeDescriptor(this.structs.links, "Links", { ...sizes, ...this.linkPointers });
   }
 
   private head(): Int32Array {
@@ -114,23 +139,24 @@ export class ElementRows {
     const { entries } = this.pointers;
     this.engine.i32(entries - 4 * ENTRY_WORDS, ENTRY_WORDS).set([0, 0, SENTINEL, SENTINEL]);
     this.engine.u8(this.lists, this.layout.stateBytes).fill(0);
+    if (this.layout.linked) this.engine.i32(this.linkPointers.precedence, 1)[0] = 0;
   }
 
   /** Views of the present state, or with other lists than it has, valid until the engine's memory grows. */
   state(lists = this.lists): ElementState {
-    return this.stateAt(this.pointers, lists);
+    return this.stateAt(this.pointers, this.linkPointers, lists);
   }
 
-  private stateAt({ entries, memory }: Pointers, lists: number): ElementState {
+  private stateAt({ entries, memory }: Pointers, links: LinkPointers, lists: number): ElementState {
     const addresses: Record<Part, number> = {
       head: this.struct + offsetOf("touched"),
       entries: entries - 4 * ENTRY_WORDS,
       memory,
       lists,
-      linkColumns: 0,
-      linkWeights: 0,
-      linkPlaces: 0,
-      precedence: 0,
+      linkColumns: links.columns,
+      linkWeights: links.weights,
+      linkPlaces: links.places,
+      precedence: links.precedence,
     };
     const parts = {} as Record<Part, Words>;
     for (const part of PARTS) {

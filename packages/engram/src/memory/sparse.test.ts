@@ -23,6 +23,8 @@ const sam = (options: Partial<SparseOptions>): SparseOptions => ({
   ...options,
 });
 
+const sdnc = (options: Partial<SparseOptions>): SparseOptions => sam({ temporalReads: 3, temporalLinks: 5, ...options });
+
 // Values here stay below 3 and come from at most some hundred float32 operations each: 2e-6 is thirty roundings.
 const forwardTolerance = { atol: 2e-6 };
 // The similarity of a nearly empty row changes by 1 / sqrt(ε) = 1000 times what the row does, and a strength of 10 sharpens that again.
@@ -69,6 +71,12 @@ const kinds: [string, SparseOptions][] = [
   ["SAM of 13 cells", sam({})],
   ["SAM of 33 cells, 5 heads", sam({ nrCells: 33, cellSize: 17, readHeads: 5, sparseReads: 7 })],
   ["SAM of 300 cells", sam({ nrCells: 300, cellSize: 8, readHeads: 4 })],
+  ["SDNC of one cell", sdnc({ nrCells: 1, sparseReads: 1, readHeads: 1, cellSize: 1 })],
+  ["SDNC that reads all its cells", sdnc({ nrCells: 4, readHeads: 3, temporalLinks: 1 })],
+  ["SDNC of 7 cells", sdnc({ nrCells: 7, cellSize: 3, sparseReads: 3, readHeads: 1, temporalReads: 1, temporalLinks: 4 })],
+  ["SDNC of 13 cells", sdnc({})],
+  ["SDNC of 33 cells, 5 heads", sdnc({ nrCells: 33, cellSize: 17, readHeads: 5, sparseReads: 7, temporalReads: 2, temporalLinks: 8 })],
+  ["SDNC of 200 cells", sdnc({ nrCells: 200, cellSize: 8, readHeads: 4, temporalReads: 4, temporalLinks: 8 })],
 ];
 
 describe.each(kinds)("%s", (_, options) => {
@@ -171,6 +179,8 @@ test.each([
   ["SAM", sam({ nrCells: 6, cellSize: 4, sparseReads: 2 }), 3],
   ["SAM of sharp reads and gates", sam({ nrCells: 6, cellSize: 4, sparseReads: 2 }), 10],
   ["SAM that reads most of its cells", sam({ nrCells: 9, cellSize: 3, sparseReads: 6, readHeads: 1 }), 3],
+  ["SDNC", sdnc({ nrCells: 8, cellSize: 4, sparseReads: 2, temporalReads: 2, temporalLinks: 3 }), 3],
+  ["SDNC of many links", sdnc({ nrCells: 9, cellSize: 3, readHeads: 1, temporalReads: 4, temporalLinks: 8 }), 3],
 ])("%s agrees with float64 over thousands of accesses, carried from call to call", (_, options, sharpness) => {
   const next = seeded(99);
   const bench = new SparseBench(options, 3);

@@ -106,6 +106,13 @@ export class SparseMemory implements Memory {
   }
 }
 
+/** SDNC's memory: SAM's with temporal links, so that reads can follow the order of writing both ways. */
+export class LinkedSparseMemory extends SparseMemory {
+  constructor(options: MemoryOptions) {
+    super(options, true);
+  }
+}
+
 function stateFields({ nrCells, cellSize, readHeads }: MemoryOptions, linked: boolean): Field[] {
   const fields = [
     { name: "memory", shape: [nrCells, cellSize] },

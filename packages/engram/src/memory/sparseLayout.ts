@@ -1,5 +1,6 @@
 // Sizes of a sparse memory and where everything lies: the interface vector, the record of an access, one element's state.
 // kernels/sparseLayout.ts has the same fields with their meaning.
+import type { Take } from "../engine/block.js";
 import type { DescriptorFields } from "../engine/engine.js";
 import type { Block, InterfaceSection, MemoryOptions } from "./memory.js";
 
@@ -24,10 +25,30 @@ class Placer {
   }
 }
 
-type SizeFields = Omit<
+/** Addresses of a shard's scratch: one element at a time uses it. */
+export type Scratch = Pick<
   DescriptorFields<"SparseMemory">,
-  "rows" | "rowsBytes" | "links" | "linksBytes" | "order" | "queries" | "untouchedCells" | "accessed" | "accessedWeights" | "dSimilarities"
+  | "queries"
+  | "untouchedCells"
+  | "accessed"
+  | "accessedWeights"
+  | "dSimilarities"
+  | "precedenceRows"
+  | "precedenceBefore"
+  | "precedenceMet"
+  | "newLinks"
+  | "newLinkCounts"
+  | "candidates"
+  | "mixedRows"
+  | "mixedWeights"
+  | "mixedOrder"
+  | "mixedPlaces"
+  | "dContent"
+  | "dTemporal"
 >;
+
+/** Sizes and offsets. */
+type SizeFields = Omit<DescriptorFields<"SparseMemory">, "rows" | "rowsBytes" | "links" | "linksBytes" | "order" | keyof Scratch>;
 
 /** All sizes that follow from the options; `linked` adds SDNC's temporal links. */
 export class SparseLayout {
@@ -128,6 +149,31 @@ export class SparseLayout {
       savedBytes: saved.bytes,
       savedNorms,
       writesBytes,
+    };
+  }
+
+  takeScratch(take: Take): Scratch {
+    const { heads, entries, wordWidth, writes, linked, fields } = this;
+    const links = linked ? this.options.temporalLinks : 0;
+    const mixed = linked ? entries : 0;
+    return {
+      queries: take(heads * wordWidth),
+      untouchedCells: take(fields.reads),
+      accessed: take(2 * writes),
+      accessedWeights: take(2 * writes),
+      dSimilarities: take(fields.contentStride),
+      precedenceRows: take(links),
+      precedenceBefore: take(1 + links),
+      precedenceMet: take(1 + links),
+      newLinks: take((links * fields.writesBytes) / 4),
+      newLinkCounts: take(links),
+      candidates: take(mixed * links),
+      mixedRows: take(mixed),
+      mixedWeights: take(mixed),
+      mixedOrder: take(mixed),
+      mixedPlaces: take(mixed),
+      dContent: take(fields.contentStride),
+      dTemporal: take(2 * fields.temporalStride),
     };
   }
 

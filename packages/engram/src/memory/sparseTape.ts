@@ -1,11 +1,12 @@
 // A sparse memory of one shard on an engine, and what one sequence of accesses keeps for going back (see kernels/sparseMemory.ts).
 import { Block } from "../engine/block.js";
 import { descriptorBytes, type Engine } from "../engine/engine.js";
-import { ElementRows, ROWS_BYTES } from "./elementRows.js";
+import type { Kernels } from "../engine/kernels.generated.js";
+import { ElementRows, LINKS_BYTES, ROWS_BYTES } from "./elementRows.js";
 import type { FieldValues, MemorySnapshot, MemoryTape } from "./memory.js";
 import { writeDebug } from "./sparseDebug.js";
 import { SparseGradients } from "./sparseGradients.js";
-import type { SparseLayout } from "./sparseLayout.js";
+import type { Scratch, SparseLayout } from "./sparseLayout.js";
 import { elementsOf, newSnapshot, PARTS, snapshotClock } from "./sparseState.js";
 
 export class SparseTape implements MemoryTape {
@@ -20,6 +21,8 @@ export class SparseTape implements MemoryTape {
   /** Active rows of each access since `begin`. */
   private readonly active: number[] = [];
   private remaining = 0;
+  private readonly access: Kernels["sparseForward"];
+  private readonly accessBackward: Kernels["sparseBackward"];
   // Addresses
   private descriptor = 0;
   private order = 0;
@@ -37,6 +40,9 @@ export class SparseTape implements MemoryTape {
     this.fixed = new Block(engine);
     this.recording = new Block(engine);
     this.gradients = new SparseGradients(engine, layout);
+    const { kernels } = engine;
+    this.access = layout.linked ? kernels.linkedForward : kernels.sparseForward;
+    this.accessBackward = layout.linked ? kernels.linkedBackward : kernels.sparseBackward;
   }
 
   reserve(batch: number, accesses: number, record: boolean): void {
@@ -53,27 +59,23 @@ export class SparseTape implements MemoryTape {
   /** Empty memories for `batch` elements. */
   private open(batch: number): void {
     this.dispose();
-    const { heads, options, wordWidth, writes, fields } = this.layout;
-    let scratch = { queries: 0, untouchedCells: 0, accessed: 0, accessedWeights: 0, dSimilarities: 0 };
+    const { fields, linked } = this.layout;
+    let links = 0;
+    let scratch: Scratch | undefined;
     this.fixed.place((take) => {
       this.descriptor = take(descriptorBytes("SparseMemory") / 4);
       this.order = take(batch);
       this.rows = take((batch * ROWS_BYTES) / 4);
+      links = linked ? take((batch * LINKS_BYTES) / 4) : 0;
       this.states = take((batch * fields.recordBytes) / 4);
-      scratch = {
-        queries: take(heads * wordWidth),
-        untouchedCells: take(options.sparseReads),
-        accessed: take(2 * writes),
-        accessedWeights: take(2 * writes),
-        dSimilarities: take(options.sparseReads),
-      };
+      scratch = this.layout.takeScratch(take);
     });
-    const arrays = { rows: this.rows, rowsBytes: ROWS_BYTES, links: 0, linksBytes: 0, order: this.order };
-    this.engine.writeDescriptor(this.descriptor, "SparseMemory", { ...fields, ...arrays, ...scratch });
-    this.elements = Array.from(
-      { length: batch },
-      (_, e) => new ElementRows(this.engine, this.layout, this.rows + e * ROWS_BYTES, this.states + e * fields.recordBytes),
-    );
+    const arrays = { rows: this.rows, rowsBytes: ROWS_BYTES, links, linksBytes: LINKS_BYTES, order: this.order };
+    this.engine.writeDescriptor(this.descriptor, "SparseMemory", { ...fields, ...arrays, ...(scratch as unknown as Scratch) });
+    this.elements = Array.from({ length: batch }, (_, e) => {
+      const structs = { rows: this.rows + e * ROWS_BYTES, links: links + e * LINKS_BYTES };
+      return new ElementRows(this.engine, this.layout, structs, this.states + e * fields.recordBytes);
+    });
     this.batch = batch;
   }
 
@@ -157,7 +159,7 @@ export class SparseTape implements MemoryTape {
     const previous = this.isRecording ? this.records + access * this.recordStride : this.states;
     const records = this.isRecording ? previous + this.recordStride : this.states;
     const saved = this.isRecording ? this.saved + access * this.savedStride : 0;
-    this.engine.kernels.sparseForward(this.descriptor, reads, interfaceVector, records, previous, saved, this.clock, active);
+    this.access(this.descriptor, reads, interfaceVector, records, previous, saved, this.clock, active);
   }
 
   end(): void {
@@ -191,7 +193,7 @@ export class SparseTape implements MemoryTape {
     const previous = this.records + this.remaining * this.recordStride;
     const saved = this.saved + this.remaining * this.savedStride;
     const { dEntries, dWrites } = this.gradients;
-    this.engine.kernels.sparseBackward(
+    this.accessBackward(
       this.descriptor,
       dInterface,
       dReads,
