@@ -7,6 +7,7 @@ export type { NestedNumbers, TensorLike } from "./models/inputs.js";
 export { type BackwardOptions, type BackwardResult, type ForwardOptions, type ForwardResult, Model } from "./models/model.js";
 export type { DNCOptions, ModelConfig, ModelType, SAMOptions, SDNCOptions } from "./models/options.js";
 export { SAM } from "./models/sam.js";
+export { SDNC } from "./models/sdnc.js";
 export { type SparseStateTensor, State, type StateTensor } from "./models/state.js";
 export { Random, type RandomState } from "./random.js";
 export { didYouMean } from "./suggest.js";

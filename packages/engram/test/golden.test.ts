@@ -7,15 +7,15 @@ import { DNC } from "../src/models/dnc.js";
 import type { ForwardOptions, Model } from "../src/models/model.js";
 import type { DNCOptions } from "../src/models/options.js";
 import { SAM } from "../src/models/sam.js";
+import { SDNC } from "../src/models/sdnc.js";
 import { State } from "../src/models/state.js";
 import type { Tensor } from "../src/tensor.js";
 
 const folder = new URL("golden/", import.meta.url);
-const models: Record<string, new (options: DNCOptions) => Model> = { DNC, SAM };
+const models: Record<string, new (options: DNCOptions) => Model> = { DNC, SAM, SDNC };
 const names = readdirSync(folder)
   .filter((name) => name.endsWith(".safetensors"))
-  .map((name) => name.replace(".safetensors", ""))
-  .filter((name) => !name.startsWith("sdnc_"));
+  .map((name) => name.replace(".safetensors", ""));
 
 interface Case {
   readonly tensors: Map<string, Tensor>;
