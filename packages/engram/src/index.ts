@@ -2,6 +2,7 @@
 export type { Nonlinearity, RnnType } from "./controllers/cells.js";
 export { init } from "./engine/module.js";
 export { CheckpointError, ConfigError, EngramError, type ErrorCode, NumericError, ShapeError, StateError } from "./errors.js";
+export { createModel, modelTypes } from "./models/createModel.js";
 export { DNC } from "./models/dnc.js";
 export type { NestedNumbers, TensorLike } from "./models/inputs.js";
 export { type BackwardOptions, type BackwardResult, type ForwardOptions, type ForwardResult, Model } from "./models/model.js";

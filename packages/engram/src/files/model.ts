@@ -1,10 +1,9 @@
 // A model as a safetensors file: weights under their state-dict names, so that PyTorch can read them, and in the metadata what kind
 // of model it is and its options, so that one call makes it again.
 import { CheckpointError, ConfigError } from "../errors.js";
-import { DNC } from "../models/dnc.js";
+import { createModel, modelTypes } from "../models/createModel.js";
 import type { Model } from "../models/model.js";
 import { type ModelType, ownOptions, type SDNCOptions } from "../models/options.js";
-import { SAM } from "../models/sam.js";
 import type { Tensor } from "../tensor.js";
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.js";
 
@@ -15,11 +14,6 @@ export const CHECKPOINT_FORMAT = "engram-checkpoint";
 export const CHECKPOINT_VERSION = 1;
 /** What the names of an optimizer's tensors begin with in a checkpoint. */
 export const OPTIMIZER = "optimizer.";
-
-const makers: Readonly<Partial<Record<ModelType, (options: SDNCOptions) => Model>>> = {
-  dnc: (options) => new DNC(options),
-  sam: (options) => new SAM(options),
-};
 
 /** A model's kind and options, as text for a file's metadata. */
 export function modelMetadata(model: Model): { readonly model: string; readonly config: string } {
@@ -65,13 +59,12 @@ export function checkFormat(metadata: Readonly<Record<string, string>>, formats:
 export function modelFrom({ tensors, metadata }: SafetensorsFile, changes: Partial<SDNCOptions>, source: string): Model {
   const weights = new Map<string, Tensor>([...tensors].filter(([name]) => !name.startsWith(OPTIMIZER)));
   const type = metadata.model as ModelType;
-  const make = Object.hasOwn(makers, type) ? makers[type] : undefined;
-  if (make === undefined)
-    throw new CheckpointError(`${source}: holds a model of kind '${type}'; known are ${Object.keys(makers).join(", ")}`);
+  if (!modelTypes.includes(type))
+    throw new CheckpointError(`${source}: holds a model of kind '${type}'; known are ${modelTypes.join(", ")}`);
   const options = parseJson(metadata.config, "config", source) as SDNCOptions;
   let model: Model | undefined;
   try {
-    model = make({ ...options, ...changes });
+    model = createModel(type, { ...options, ...changes });
     model.loadStateDict(weights);
     return model;
   } catch (error) {
