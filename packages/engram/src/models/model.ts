@@ -1,6 +1,6 @@
 // What DNC, SAM and SDNC share: the public interface of a model. It checks what comes in and hands it to the sequences that compute.
 import { Engine } from "../engine/engine.js";
-import { ConfigError, EngramError, ShapeError, StateError } from "../errors.js";
+import { EngramError, ShapeError, StateError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { sizeOf } from "../tensor.js";
 import { Core } from "./core.js";
@@ -10,8 +10,9 @@ import { createMemory } from "./memories.js";
 import type { Network } from "./network.js";
 import { type DNCOptions, type ModelConfig, type ModelType, resolveOptions } from "./options.js";
 import type { Parameter } from "./parameters.js";
-import type { Call, Sequences } from "./sequences.js";
+import type { Call } from "./sequences.js";
 import { checkStateTensors, emptyState, State, type StateTensor } from "./state.js";
+import { backwardResult, keepOn, Tapes } from "./tapes.js";
 
 export interface ForwardOptions {
   /** Empty the memory first, keeping controller state and read vectors [false]. */
@@ -43,22 +44,12 @@ export interface BackwardResult {
   readonly stateGrad: Map<string, StateTensor>;
 }
 
-/** What a forward in training mode keeps for backward. */
-interface Tape {
-  readonly sequences: Sequences;
-  result: ForwardResult | undefined;
-  call: Call | undefined;
-  /** The input, for running forward again with `recompute`. */
-  input: Float32Array | undefined;
-  uses: number;
-}
-
 export abstract class Model {
   /** All options, resolved. */
   readonly config: ModelConfig;
   /** @internal */
   core: Core;
-  private readonly tapes: Tape[] = [];
+  private readonly tapes: Tapes;
   private isTraining = true;
   private isDisposed = false;
   private trainingForwards = 0;
@@ -70,6 +61,7 @@ export abstract class Model {
   ) {
     this.config = resolveOptions(type, options);
     this.core = new Core(Engine.create(), type, this.config, createMemory(type, this.config));
+    this.tapes = new Tapes(this.config.maxTapes);
   }
 
   /** @internal */
@@ -114,7 +106,7 @@ export abstract class Model {
     checkFinite(this.core.engine, `${where}: input`, at, x.shape);
 
     const call = this.call(batch, steps, lengths, options.passThroughMemory ?? true);
-    const tape = call.record ? this.nextTape(state) : undefined;
+    const tape = call.record ? this.tapes.next(state, () => this.core.sequences()) : undefined;
     const sequences = tape?.sequences ?? this.core.evaluation;
     sequences.open(batch);
     sequences.enter(state);
@@ -128,7 +120,7 @@ export abstract class Model {
     const next = new State(this.network, batch, sequences);
     sequences.holds = next;
     const result: ForwardResult = { output, state: next, ...(recorder !== undefined && { debug: recorder.tensors() }) };
-    if (tape !== undefined) this.keep(tape, result, call, x.data);
+    if (tape !== undefined) keepOn(tape, result, call, x.data);
     return result;
   }
 
@@ -139,7 +131,7 @@ export abstract class Model {
    */
   backward(outputGrad: TensorLike, { of, stateGrad }: BackwardOptions = {}): BackwardResult {
     const where = this.where("backward");
-    const tape = this.findTape(where, of);
+    const tape = this.tapes.find(where, of);
     const { call } = tape as { call: Call };
     const { output } = tape.result as ForwardResult;
     const letters = this.config.batchFirst ? ["B", "T", "O"] : ["T", "B", "O"];
@@ -161,22 +153,7 @@ export abstract class Model {
     const { sequences } = tape;
     core.gradientLanes.collect(sequences.ranges.length, (addTo) => sequences.backward(addTo, dOutput, dInput, input, stateGrad));
     const inputGrad = { data: core.engine.f32(dInput, sizeOf(inputShape)).slice(), shape: inputShape };
-    return this.backwardResult(tape, inputGrad, stateGrad);
-  }
-
-  private backwardResult(tape: Tape, inputGrad: Tensor, given: ReadonlyMap<string, StateTensor> | undefined): BackwardResult {
-    const uses = tape.uses;
-    let read: Map<string, StateTensor> | undefined;
-    return {
-      inputGrad,
-      get stateGrad() {
-        if (read === undefined && tape.uses !== uses) {
-          throw new StateError("backward: stateGrad must be read before the next forward: that has overwritten it");
-        }
-        read ??= tape.sequences.stateGradients(given);
-        return read;
-      },
-    };
+    return backwardResult(tape, inputGrad, stateGrad);
   }
 
   /**
@@ -249,7 +226,7 @@ export abstract class Model {
   memoryUsage(): { weights: number; gradients: number; packed: number; sequences: number; staging: number; total: number; peak: number } {
     const { core } = this;
     const { arena } = core.engine;
-    const sequences = this.tapes.reduce((sum, tape) => sum + tape.sequences.bytes, core.evaluation.bytes);
+    const sequences = core.evaluation.bytes + this.tapes.bytes;
     const staging = core.input.bytes + core.output.bytes;
     return { ...core.weights.bytes, sequences, staging, total: arena.bytesInUse, peak: arena.peakBytes };
   }
@@ -258,8 +235,7 @@ export abstract class Model {
   dispose(): void {
     if (this.isDisposed) return;
     this.core.evaluation.dispose();
-    for (const tape of this.tapes) tape.sequences.dispose();
-    this.tapes.length = 0;
+    this.tapes.dispose();
     this.isDisposed = true;
   }
 
@@ -274,8 +250,7 @@ export abstract class Model {
     const weights = this.stateDict();
     const gradients = this.core.weights.array("gradients", { offset: 0, count: this.numParameters } as Parameter).slice();
     this.core.evaluation.dispose();
-    for (const tape of this.tapes) tape.sequences.dispose();
-    this.tapes.length = 0;
+    this.tapes.dispose();
     this.core = new Core(engine, this.type, this.config, this.network.memory);
     this.core.weights.load(weights);
     this.core.weights.array("gradients", { offset: 0, count: this.numParameters } as Parameter).set(gradients);
@@ -372,42 +347,5 @@ export abstract class Model {
       this.stepOutput = { data: new Float32Array(batch * outputSize), shape: [batch, outputSize] };
     }
     return this.stepOutput;
-  }
-
-  /** A tape to record on: the one that holds the state to go on from, when it may be overwritten, else the one longest unused. */
-  private nextTape(state: State | undefined): Tape {
-    if (this.tapes.length < this.config.maxTapes) {
-      const tape: Tape = { sequences: this.core.sequences(), result: undefined, call: undefined, input: undefined, uses: 0 };
-      this.tapes.push(tape);
-      return tape;
-    }
-    const oldest = this.tapes.shift();
-    if (oldest === undefined) throw new ConfigError("maxTapes must be at least 1");
-    this.tapes.push(oldest);
-    if (state !== undefined && oldest.sequences.holds !== state) state.shards();
-    return oldest;
-  }
-
-  private keep(tape: Tape, result: ForwardResult, call: Call, input: Float32Array): void {
-    tape.result = result;
-    tape.call = call;
-    tape.input = call.recompute ? input.slice() : undefined;
-    tape.uses++;
-  }
-
-  private findTape(where: string, of: ForwardResult | undefined): Tape {
-    const latest = this.tapes[this.tapes.length - 1];
-    const tape = of === undefined ? latest : this.tapes.find(({ result }) => result === of);
-    if (tape?.result !== undefined) return tape;
-    if (of !== undefined) {
-      throw new StateError(
-        `${where}: that forward result was gone back through already, or is no longer kept; maxTapes (${this.config.maxTapes}) says how many are`,
-      );
-    }
-    throw new StateError(
-      latest === undefined
-        ? `${where}: there is no forward to go back through: call forward in training mode (train()) first`
-        : `${where}: the latest forward was gone back through already; call forward again`,
-    );
   }
 }

@@ -1,0 +1,82 @@
+// What forwards in training mode keep so that backward can go through them: `maxTapes` tapes, used in turn.
+import { StateError } from "../errors.js";
+import type { Tensor } from "../tensor.js";
+import type { BackwardResult, ForwardResult } from "./model.js";
+import type { Call, Sequences } from "./sequences.js";
+import type { State, StateTensor } from "./state.js";
+
+export interface Tape {
+  readonly sequences: Sequences;
+  /** Undefined once it was gone back through. */
+  result: ForwardResult | undefined;
+  call: Call | undefined;
+  /** The input, for running forward again with `recompute`. */
+  input: Float32Array | undefined;
+  uses: number;
+}
+
+export class Tapes {
+  /** The one longest unused first. */
+  private readonly tapes: Tape[] = [];
+
+  constructor(private readonly most: number) {}
+
+  get bytes(): number {
+    return this.tapes.reduce((sum, { sequences }) => sum + sequences.bytes, 0);
+  }
+
+  /** A tape to record a forward from `state` on: a new one while there are fewer than `maxTapes`, else the one longest unused. */
+  next(state: State | undefined, open: () => Sequences): Tape {
+    const reused = this.tapes.length < this.most ? undefined : this.tapes.shift();
+    const tape = reused ?? { sequences: open(), result: undefined, call: undefined, input: undefined, uses: 0 };
+    this.tapes.push(tape);
+    if (reused !== undefined && state !== undefined && tape.sequences.holds !== state) state.shards();
+    return tape;
+  }
+
+  /** The tape of a forward result (undefined: of the latest). @throws {StateError} when it is spent, or no longer kept */
+  find(where: string, of: ForwardResult | undefined): Tape {
+    const latest = this.tapes[this.tapes.length - 1];
+    const tape = of === undefined ? latest : this.tapes.find(({ result }) => result === of);
+    if (tape?.result !== undefined) return tape;
+    if (of !== undefined) {
+      throw new StateError(
+        `${where}: that forward result was gone back through already, or is no longer kept; maxTapes (${this.most}) says how many are`,
+      );
+    }
+    throw new StateError(
+      latest === undefined
+        ? `${where}: there is no forward to go back through: call forward in training mode (train()) first`
+        : `${where}: the latest forward was gone back through already; call forward again`,
+    );
+  }
+
+  dispose(): void {
+    for (const { sequences } of this.tapes) sequences.dispose();
+    this.tapes.length = 0;
+  }
+}
+
+/** Keeps what a forward gave, and what going back through it needs. */
+export function keepOn(tape: Tape, result: ForwardResult, call: Call, input: Float32Array): void {
+  tape.result = result;
+  tape.call = call;
+  tape.input = call.recompute ? input.slice() : undefined;
+  tape.uses++;
+}
+
+/** What backward gives. The state's gradient is read when it is asked for, while the tape still has it. */
+export function backwardResult(tape: Tape, inputGrad: Tensor, given: ReadonlyMap<string, StateTensor> | undefined): BackwardResult {
+  const uses = tape.uses;
+  let read: Map<string, StateTensor> | undefined;
+  return {
+    inputGrad,
+    get stateGrad() {
+      if (read === undefined && tape.uses !== uses) {
+        throw new StateError("backward: stateGrad must be read before the next forward: that has overwritten it");
+      }
+      read ??= tape.sequences.stateGradients(given);
+      return read;
+    },
+  };
+}
