@@ -1,0 +1,110 @@
+// Threads share a step and change nothing: run on the built package, whose worker is a file of its own.
+import { Worker } from "node:worker_threads";
+import { afterEach, expect, test } from "vitest";
+import { createModel, EngramError, type ModelType, type SDNCOptions } from "../dist/index.js";
+import { Trainer, type TrainerOptions } from "../dist/train/index.js";
+import { seeded, uniform } from "./random.js";
+
+const trainers: Trainer[] = [];
+afterEach(() => {
+  for (const trainer of trainers.splice(0)) trainer.dispose();
+});
+
+const sizes = { inputSize: 3, hiddenSize: 12, numHiddenLayers: 1, nrCells: 6, cellSize: 5, readHeads: 2, seed: 3 };
+
+function makeTrainer(options: TrainerOptions, type: ModelType = "dnc", model: Partial<SDNCOptions> = {}): Trainer {
+  const trainer = new Trainer(createModel(type, { ...sizes, ...model }), { learningRate: 1e-2, ...options });
+  trainers.push(trainer);
+  return trainer;
+}
+
+function batchOf(B: number, T: number, seed: number) {
+  const random = seeded(seed);
+  const lengths = Array.from({ length: B }, (_, b) => 1 + ((b * 7 + seed) % T));
+  return {
+    input: { data: uniform(random, B * T * 3), shape: [B, T, 3] },
+    target: { data: uniform(random, B * T * 3, 0, 1), shape: [B, T, 3] },
+    lengths,
+  };
+}
+
+async function train(trainer: Trainer, B: number, steps: number) {
+  await trainer.ready();
+  const losses = Array.from({ length: steps }, (_, i) => trainer.step(batchOf(B, 5, i)));
+  return { losses, weights: [...trainer.model.stateDict()], moments: [...trainer.state().tensors] };
+}
+
+test.each([1, 7, 10, 32, 100])("batches of %i give the same bits with 1, 2 and 3 threads", async (B) => {
+  const alone = await train(makeTrainer({}), B, 3);
+  for (const threads of [2, 3]) expect(await train(makeTrainer({ threads }), B, 3)).toEqual(alone);
+});
+
+test.each(["sam", "sdnc"] as const)("a %s with dropout gives the same bits with 1 and 2 threads", async (type) => {
+  const model = { numHiddenLayers: 2, dropout: 0.3, nrCells: 40, sparseReads: 3 };
+  const alone = await train(makeTrainer({}, type, model), 17, 3);
+  expect(await train(makeTrainer({ threads: 2 }, type, model), 17, 3)).toEqual(alone);
+});
+
+test("states carried from step to step stay with their thread, and give the same bits", async () => {
+  const alone = await train(makeTrainer({ carryState: true }), 20, 3);
+  expect(await train(makeTrainer({ carryState: true, threads: 3 }), 20, 3)).toEqual(alone);
+});
+
+test("stepAsync gives the bits of step", async () => {
+  const alone = await train(makeTrainer({}), 20, 2);
+  const trainer = makeTrainer({ threads: 2 });
+  const losses = [await trainer.stepAsync(batchOf(20, 5, 0)), await trainer.stepAsync(batchOf(20, 5, 1))];
+  expect({ losses, weights: [...trainer.model.stateDict()] }).toEqual({ losses: alone.losses, weights: alone.weights });
+});
+
+test("a model's views stay right when the trainer moves it to shared memory", async () => {
+  const trainer = makeTrainer({ threads: 2 });
+  const view = trainer.model.parameters().get("output.bias");
+  const before = view?.data.slice();
+  await trainer.ready();
+  expect(view?.data).toEqual(before);
+  trainer.step(batchOf(8, 5, 1));
+  expect(view?.data).not.toEqual(before);
+  expect(view?.data).toEqual(trainer.model.stateDict().get("output.bias")?.data);
+});
+
+test("a worker killed in the middle of a step gives an error within seconds, and the trainer goes on alone", async () => {
+  const workers: Worker[] = [];
+  const createWorker = () => {
+    const worker = new Worker(new URL("../dist/worker.js", import.meta.url));
+    workers.push(worker);
+    return worker;
+  };
+  const large = { hiddenSize: 128, nrCells: 64 };
+  const trainer = makeTrainer({ threads: 2, createWorker }, "dnc", large);
+  await trainer.ready();
+  const weights = [...trainer.model.stateDict()];
+  const batch = batchOf(64, 60, 0);
+  const step = trainer.stepAsync({ ...batch, lengths: undefined });
+  setTimeout(() => workers[0]?.terminate(), 30);
+  const error = await step.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(EngramError);
+  expect((error as Error).message).toMatch(/worker thread stopped/);
+  expect([...trainer.model.stateDict()]).toEqual(weights);
+  expect(Number.isFinite(trainer.step(batch).loss)).toBe(true);
+});
+
+test("a worker file that is not there leaves one thread, and one clear note", async () => {
+  const notes: string[] = [];
+  const warn = console.warn;
+  console.warn = (note: string) => notes.push(note);
+  try {
+    const createWorker = () => new Worker(new URL("../dist/nowhere.js", import.meta.url));
+    const trainer = makeTrainer({ threads: 2, createWorker });
+    await trainer.ready();
+    await trainer.ready();
+    expect(Number.isFinite(trainer.step(batchOf(8, 5, 1)).loss)).toBe(true);
+  } finally {
+    console.warn = warn;
+  }
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).toMatch(/one thread.*did not start/);
+});
