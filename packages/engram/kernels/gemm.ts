@@ -19,36 +19,42 @@ export function gemm(
 ): void {
   const panelBytes = floats(k * PANEL);
   const numPanels = (n + PANEL - 1) / PANEL;
-  const fullRows = m & ~3;
+  const rest = m & 3;
+  // Three rows left over run as four, the last one twice; one or two take several panels side by side instead.
+  const tiledRows = rest == 3 ? m : m - rest;
   for (let p = 0; p < numPanels; p++) {
     const panel = panels + <usize>p * panelBytes;
     const column = floats(p * PANEL);
-    for (let i = 0; i < fullRows; i += 4) {
+    for (let i = 0; i < tiledRows; i += 4) {
+      const fourth = <usize>min(3, m - i - 1);
       tile4x8(
         c + <usize>i * cStride + column, cStride, start == 0 ? 0 : start + <usize>i * startStride + column, startStride,
-        a + <usize>i * aStride, aStride, panel, k,
+        a + <usize>i * aStride, aStride, fourth, panel, k,
       );
     }
   }
-  for (let i = fullRows; i < m; i++) {
-    row(c + <usize>i * cStride, start == 0 ? 0 : start + <usize>i * startStride, a + <usize>i * aStride, panels, numPanels, k);
-  }
+  const from = <usize>tiledRows;
+  const restStart = start == 0 ? 0 : start + from * startStride;
+  if (rest == 2) twoRows(c + from * cStride, cStride, restStart, startStride, a + from * aStride, aStride, panels, numPanels, k);
+  if (rest == 1) oneRow(c + from * cStride, restStart, a + from * aStride, panels, numPanels, k);
 }
 
 // The inner loops are do … while: V8 then ends each pass with one branch rather than two, worth 8 % here.
 // Eight accumulators: as many as the vector registers hold beside the operands (more spill and halve the rate).
 // @ts-ignore: decorator
 @inline
-function tile4x8(c: usize, cStride: usize, start: usize, startStride: usize, a: usize, aStride: usize, panel: usize, k: i32): void {
+function tile4x8(
+  c: usize, cStride: usize, start: usize, startStride: usize, a: usize, aStride: usize, fourth: usize, panel: usize, k: i32,
+): void {
   let s00 = zero4(), s01 = zero4(), s10 = zero4(), s11 = zero4();
   let s20 = zero4(), s21 = zero4(), s30 = zero4(), s31 = zero4();
   if (start != 0) {
     s00 = v128.load(start); s01 = v128.load(start, 16);
     s10 = v128.load(start + startStride); s11 = v128.load(start + startStride, 16);
     s20 = v128.load(start + 2 * startStride); s21 = v128.load(start + 2 * startStride, 16);
-    s30 = v128.load(start + 3 * startStride); s31 = v128.load(start + 3 * startStride, 16);
+    s30 = v128.load(start + fourth * startStride); s31 = v128.load(start + fourth * startStride, 16);
   }
-  let a0 = a, a1 = a + aStride, a2 = a + 2 * aStride, a3 = a + 3 * aStride;
+  let a0 = a, a1 = a + aStride, a2 = a + 2 * aStride, a3 = a + fourth * aStride;
   const end = panel + floats(k * PANEL);
   if (k > 0) do {
     const b0 = v128.load(panel), b1 = v128.load(panel, 16);
@@ -65,16 +71,60 @@ function tile4x8(c: usize, cStride: usize, start: usize, startStride: usize, a: 
   v128.store(c, s00); v128.store(c, s01, 16);
   v128.store(c + cStride, s10); v128.store(c + cStride, s11, 16);
   v128.store(c + 2 * cStride, s20); v128.store(c + 2 * cStride, s21, 16);
-  v128.store(c + 3 * cStride, s30); v128.store(c + 3 * cStride, s31, 16);
+  v128.store(c + fourth * cStride, s30); v128.store(c + fourth * cStride, s31, 16);
 }
 
-// One row: four panels side by side keep as many sums in flight as the tile of four rows does.
-function row(c: usize, start: usize, a: usize, panels: usize, numPanels: i32, k: i32): void {
+// Two rows: two panels side by side keep eight sums in flight.
+function twoRows(
+  c: usize, cStride: usize, start: usize, startStride: usize, a: usize, aStride: usize, panels: usize, numPanels: i32, k: i32,
+): void {
   const panelBytes = floats(k * PANEL);
   let p = 0;
-  for (; p + 4 <= numPanels; p += 4) {
+  for (; p + 2 <= numPanels; p += 2) {
     const column = floats(p * PANEL);
-    tile1x32(c + column, start == 0 ? 0 : start + column, a, panels + <usize>p * panelBytes, panelBytes);
+    tile2x16(c + column, cStride, start == 0 ? 0 : start + column, startStride, a, aStride, panels + <usize>p * panelBytes, panelBytes);
+  }
+  if (p == numPanels) return;
+  const column = floats(p * PANEL);
+  const panel = panels + <usize>p * panelBytes;
+  tile1x8(c + column, start == 0 ? 0 : start + column, a, panel, panelBytes);
+  tile1x8(c + cStride + column, start == 0 ? 0 : start + startStride + column, a + aStride, panel, panelBytes);
+}
+
+// @ts-ignore: decorator
+@inline
+function tile2x16(c: usize, cStride: usize, start: usize, startStride: usize, a: usize, aStride: usize, p0: usize, panelBytes: usize): void {
+  let s00 = zero4(), s01 = zero4(), s02 = zero4(), s03 = zero4();
+  let s10 = zero4(), s11 = zero4(), s12 = zero4(), s13 = zero4();
+  if (start != 0) {
+    s00 = v128.load(start); s01 = v128.load(start, 16); s02 = v128.load(start, 32); s03 = v128.load(start, 48);
+    const second = start + startStride;
+    s10 = v128.load(second); s11 = v128.load(second, 16); s12 = v128.load(second, 32); s13 = v128.load(second, 48);
+  }
+  let p1 = p0 + panelBytes, a1 = a + aStride;
+  const end = p1;
+  if (p0 < end) do {
+    const b0 = v128.load(p0), b1 = v128.load(p0, 16), b2 = v128.load(p1), b3 = v128.load(p1, 16);
+    let x = v128.load_splat<f32>(a);
+    s00 = f32x4.add(s00, f32x4.mul(x, b0)); s01 = f32x4.add(s01, f32x4.mul(x, b1));
+    s02 = f32x4.add(s02, f32x4.mul(x, b2)); s03 = f32x4.add(s03, f32x4.mul(x, b3));
+    x = v128.load_splat<f32>(a1);
+    s10 = f32x4.add(s10, f32x4.mul(x, b0)); s11 = f32x4.add(s11, f32x4.mul(x, b1));
+    s12 = f32x4.add(s12, f32x4.mul(x, b2)); s13 = f32x4.add(s13, f32x4.mul(x, b3));
+    a += 4; a1 += 4; p0 += 32; p1 += 32;
+  } while (p0 < end);
+  v128.store(c, s00); v128.store(c, s01, 16); v128.store(c, s02, 32); v128.store(c, s03, 48);
+  const c1 = c + cStride;
+  v128.store(c1, s10); v128.store(c1, s11, 16); v128.store(c1, s12, 32); v128.store(c1, s13, 48);
+}
+
+// One row: three panels side by side. Four would be more than the registers hold with all loads of a pass made first, as V8 does.
+function oneRow(c: usize, start: usize, a: usize, panels: usize, numPanels: i32, k: i32): void {
+  const panelBytes = floats(k * PANEL);
+  let p = 0;
+  for (; p + 3 <= numPanels; p += 3) {
+    const column = floats(p * PANEL);
+    tile1x24(c + column, start == 0 ? 0 : start + column, a, panels + <usize>p * panelBytes, panelBytes);
   }
   for (; p < numPanels; p++) {
     const column = floats(p * PANEL);
@@ -84,24 +134,23 @@ function row(c: usize, start: usize, a: usize, panels: usize, numPanels: i32, k:
 
 // @ts-ignore: decorator
 @inline
-function tile1x32(c: usize, start: usize, a: usize, p0: usize, panelBytes: usize): void {
-  let s0 = zero4(), s1 = zero4(), s2 = zero4(), s3 = zero4(), s4 = zero4(), s5 = zero4(), s6 = zero4(), s7 = zero4();
+function tile1x24(c: usize, start: usize, a: usize, p0: usize, panelBytes: usize): void {
+  let s0 = zero4(), s1 = zero4(), s2 = zero4(), s3 = zero4(), s4 = zero4(), s5 = zero4();
   if (start != 0) {
-    s0 = v128.load(start); s1 = v128.load(start, 16); s2 = v128.load(start, 32); s3 = v128.load(start, 48);
-    s4 = v128.load(start, 64); s5 = v128.load(start, 80); s6 = v128.load(start, 96); s7 = v128.load(start, 112);
+    s0 = v128.load(start); s1 = v128.load(start, 16); s2 = v128.load(start, 32);
+    s3 = v128.load(start, 48); s4 = v128.load(start, 64); s5 = v128.load(start, 80);
   }
-  let p1 = p0 + panelBytes, p2 = p1 + panelBytes, p3 = p2 + panelBytes;
+  let p1 = p0 + panelBytes, p2 = p1 + panelBytes;
   const end = p1;
   if (p0 < end) do {
     const x = v128.load_splat<f32>(a);
     s0 = f32x4.add(s0, f32x4.mul(x, v128.load(p0))); s1 = f32x4.add(s1, f32x4.mul(x, v128.load(p0, 16)));
     s2 = f32x4.add(s2, f32x4.mul(x, v128.load(p1))); s3 = f32x4.add(s3, f32x4.mul(x, v128.load(p1, 16)));
     s4 = f32x4.add(s4, f32x4.mul(x, v128.load(p2))); s5 = f32x4.add(s5, f32x4.mul(x, v128.load(p2, 16)));
-    s6 = f32x4.add(s6, f32x4.mul(x, v128.load(p3))); s7 = f32x4.add(s7, f32x4.mul(x, v128.load(p3, 16)));
-    a += 4; p0 += 32; p1 += 32; p2 += 32; p3 += 32;
+    a += 4; p0 += 32; p1 += 32; p2 += 32;
   } while (p0 < end);
-  v128.store(c, s0); v128.store(c, s1, 16); v128.store(c, s2, 32); v128.store(c, s3, 48);
-  v128.store(c, s4, 64); v128.store(c, s5, 80); v128.store(c, s6, 96); v128.store(c, s7, 112);
+  v128.store(c, s0); v128.store(c, s1, 16); v128.store(c, s2, 32);
+  v128.store(c, s3, 48); v128.store(c, s4, 64); v128.store(c, s5, 80);
 }
 
 // @ts-ignore: decorator

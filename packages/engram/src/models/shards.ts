@@ -22,7 +22,9 @@ export function shardRanges(batch: number, config: ModelConfig, isDense: boolean
   const linkBytes = isDense ? 4 * config.nrCells * pad4(config.nrCells) : 0;
   while (most > 4 && most * linkBytes > MAX_LINK_BYTES) most /= 2;
   const shards = Math.max(Math.ceil(batch / most), Math.min(2, Math.floor(batch / 4)), 1);
-  return split(batch, shards);
+  if (batch < 2 * MAX_ROWS) return split(batch, shards);
+  // Of many shards all but the last are a multiple of four rows, the height of the product kernel's tiles.
+  return split(Math.ceil(batch / 4), shards).map(({ from, count }) => ({ from: 4 * from, count: Math.min(4 * count, batch - 4 * from) }));
 }
 
 /** Which shards add into which gradient sum: consecutive ones. */
