@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { tiny, Workplace } from "./command.js";
+
+let place: Workplace;
+beforeAll(async () => {
+  place = new Workplace();
+  const { code, stderr } = await place.run("train", "copy", ...tiny, "-iterations", "3", "--quiet", "--out", "my run");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+});
+afterAll(() => place.clear());
+
+describe("the command itself", () => {
+  test("prints help without colours, and its version", async () => {
+    const [help, version] = await Promise.all([place.run("train", "copy", "-help"), place.run("--version")]);
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    expect(help.stdout).toMatch(/^Usage: engram train .*--batch_size <n> .*\nPresets:\n {2}copy --preset quick /s);
+    expect(help.stdout).not.toContain("\u001b");
+    expect(version).toEqual({ code: 0, stdout: "0.1.0\n", stderr: "" });
+  });
+
+  test("what is typed wrong is exit code 2 and nothing on standard output", async () => {
+    const [parser, ours, flags] = await Promise.all([
+      place.run("train", "copy", "--batchsize", "32"),
+      place.run("train", "copy", "--preset", "quik"),
+      place.run("train", "copy", "-memory_type", "sam", "-mem_slot", "3"),
+    ]);
+    expect(parser).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/Did you mean --batch_size/) });
+    expect(ours).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/did you mean 'quick'/) });
+    expect(flags).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/sparse_reads must be at most mem_slot \(3\), got 10/),
+    });
+  });
+
+  test("a GPU is asked for in vain, once", async () => {
+    const { code, stderr } = await place.run("train", "copy", ...tiny, "-cuda", "0", "-iterations", "1", "--quiet", "--out", "gpu");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "engram: cuda 0: there is no GPU engine, this runs on the CPU\n" });
+  });
+});
+
+describe("evaluate", () => {
+  test("tests a run at its lengths and longer ones, and draws its memory", async () => {
+    const { code, stdout } = await place.run("evaluate", "my run");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^copy, DNC after 3 iterations\n/);
+    expect(stdout).toMatch(
+      /length +bits right +sequences right\n1 to 2, trained .*\n4, 2 times .*\n8, 4 times .*\n10, 5 times .*\n20, 10 times/,
+    );
+    expect(stdout).toContain("where it wrote");
+  });
+
+  test("the same sequences for the same seed; JSON for machines", async () => {
+    const [one, two, other] = await Promise.all([
+      place.run("evaluate", "my run", "--json"),
+      place.run("evaluate", "my run", "--json", "--quiet"),
+      place.run("evaluate", "my run", "--json", "--seed", "9"),
+    ]);
+    expect(JSON.parse(one.stdout)).toMatchObject({
+      event: "result",
+      iteration: 3,
+      evaluation: [{ times: 1, lengths: [1, 2] }, {}, {}, {}, {}],
+    });
+    expect(two.stdout).toBe(one.stdout);
+    expect(other.stdout).not.toBe(one.stdout);
+    expect(two.stderr).toBe("");
+  });
+
+  test("a folder without a run is an error", async () => {
+    expect(await place.run("evaluate", "nowhere")).toMatchObject({
+      code: 1,
+      stderr: "engram: nowhere: no run here (it has no config.json)\n",
+    });
+  });
+});
+
+describe("inspect", () => {
+  const file = "my run/checkpoints/step-3.safetensors";
+
+  test("shows what a checkpoint holds", async () => {
+    const { code, stdout } = await place.run("inspect", file);
+    expect(code).toBe(0);
+    expect(stdout).toContain("format: engram-checkpoint");
+    expect(stdout).toContain("hiddenSize: 6");
+    expect(stdout).toMatch(/lstm_layer_0\.weight_ih_l0 +F32 +24×9 +216\n/);
+    expect(stdout).toMatch(/\d+ tensors, [\d,]+ values, [\d.]+ KiB\n$/);
+  });
+
+  test("as JSON too", async () => {
+    const { stdout } = await place.run("inspect", "--json", file);
+    const { metadata, tensors } = JSON.parse(stdout) as { metadata: { config: object }; tensors: object[] };
+    expect(metadata.config).toMatchObject({ hiddenSize: 6 });
+    expect(tensors[0]).toEqual({ name: "lstm_layer_0.weight_ih_l0", dtype: "F32", shape: [24, 9] });
+  });
+
+  test("a foreign file, a folder, nothing at all", async () => {
+    expect(await place.run("inspect", "my run/config.json")).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/not a safetensors file/),
+    });
+    expect(await place.run("inspect", "my run")).toMatchObject({ code: 2, stderr: expect.stringMatching(/is a folder/) });
+    expect(await place.run("inspect", "nothing")).toMatchObject({ code: 1, stderr: expect.stringMatching(/no such file/) });
+    expect(readFileSync(place.path(file)).length).toBeGreaterThan(0);
+  });
+});
