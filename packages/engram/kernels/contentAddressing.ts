@@ -27,9 +27,15 @@ export function inverseNorms(out: usize, rows: usize, numRows: i32, width: i32):
       s3 = f32x4.add(s3, f32x4.mul(x, x));
     }
     rows += 3 * stride;
-    const squares = sumLanes4(s0, s1, s2, s3);
-    v128.store(out, f32x4.div(splat(1), f32x4.sqrt(f32x4.add(squares, splat(EPSILON)))));
+    v128.store(out, inverseRoots(sumLanes4(s0, s1, s2, s3)));
   }
+}
+
+/** 1/√(squares + ε) */
+// @ts-ignore: decorator
+@inline
+export function inverseRoots(squares: v128): v128 {
+  return f32x4.div(splat(1), f32x4.sqrt(f32x4.add(squares, splat(EPSILON))));
 }
 
 /** κ of one key. */
@@ -69,26 +75,36 @@ export function contentForward(
   content: usize, similarity: usize, inverseNorms: usize, keyNorm: usize, strength: usize, cells: i32, paddedCells: i32,
 ): void {
   const scale = v128.load_splat<f32>(keyNorm), beta = v128.load_splat<f32>(strength);
-  const last = floats(paddedCells) - VECTOR;
-  const real = realLanes(cells);
-  let largest = splat(-Infinity);
-  for (let at: usize = 0; at <= last; at += VECTOR) {
-    const d = f32x4.mul(f32x4.mul(v128.load(similarity + at), v128.load(inverseNorms + at)), scale);
-    v128.store(similarity + at, d);
-    const score = f32x4.mul(beta, d);
-    largest = f32x4.max(largest, at == last ? v128.bitselect(score, splat(-Infinity), real) : score);
+  const bytes = floats(paddedCells), last = bytes - VECTOR;
+  for (let at: usize = 0; at < bytes; at += VECTOR) {
+    v128.store(similarity + at, f32x4.mul(f32x4.mul(v128.load(similarity + at), v128.load(inverseNorms + at)), scale));
   }
-  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
-  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 1, 0, 3, 2));
+  const isReal = realLanes(cells);
+  let largest = v128.bitselect(f32x4.mul(beta, v128.load(similarity + last)), splat(-Infinity), isReal);
+  for (let at: usize = 0; at < last; at += VECTOR) largest = f32x4.pmax(largest, f32x4.mul(beta, v128.load(similarity + at)));
+  largest = f32x4.pmax(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
+  largest = f32x4.pmax(largest, v128.shuffle<f32>(largest, largest, 1, 0, 3, 2));
+  powers(content, similarity, bytes, VECTOR, beta, largest);
+  v128.store(content + last, v128.and(v128.load(content + last), isReal));
   let sum = zero4();
-  for (let at: usize = 0; at <= last; at += VECTOR) {
-    let e = expOfNegative4(f32x4.sub(f32x4.mul(beta, v128.load(similarity + at)), largest));
-    if (at == last) e = v128.and(e, real);
-    sum = f32x4.add(sum, e);
-    v128.store(content + at, e);
-  }
+  for (let at: usize = 0; at < bytes; at += VECTOR) sum = f32x4.add(sum, v128.load(content + at));
   const share = splat(1 / sumLanes(sum));
-  for (let at: usize = 0; at <= last; at += VECTOR) v128.store(content + at, f32x4.mul(v128.load(content + at), share));
+  for (let at: usize = 0; at < bytes; at += VECTOR) v128.store(content + at, f32x4.mul(v128.load(content + at), share));
+}
+
+/** out = exp(β·D − largest), vectors `stride` apart. pmax above and the clamp here let a NaN among the D through to the sum. */
+// @ts-ignore: decorator
+@inline
+function powers(out: usize, similarity: usize, bytes: usize, stride: usize, beta: v128, largest: v128): void {
+  let at: usize = 0;
+  for (; at + stride < bytes; at += 2 * stride) {
+    // Two at a time: half the constants to set up.
+    const x = expOfNegative4(f32x4.sub(f32x4.mul(beta, v128.load(similarity + at)), largest));
+    const y = expOfNegative4(f32x4.sub(f32x4.mul(beta, v128.load(similarity + at + stride)), largest));
+    v128.store(out + at, x);
+    v128.store(out + at + stride, y);
+  }
+  if (at < bytes) v128.store(out + at, expOfNegative4(f32x4.sub(f32x4.mul(beta, v128.load(similarity + at)), largest)));
 }
 
 /**
@@ -141,14 +157,11 @@ export function headContentForward(
     const d = f32x4.mul(f32x4.mul(v128.load(similarity + at), v128.load_splat<f32>(inverseNorms)), scale);
     inverseNorms += 4;
     v128.store(similarity + at, d);
-    largest = f32x4.max(largest, f32x4.mul(beta, d));
+    largest = f32x4.pmax(largest, f32x4.mul(beta, d));
   }
+  powers(content, similarity, bytes, stride, beta, largest);
   let sum = zero4();
-  for (let at: usize = 0; at < bytes; at += stride) {
-    const e = expOfNegative4(f32x4.sub(f32x4.mul(beta, v128.load(similarity + at)), largest));
-    sum = f32x4.add(sum, e);
-    v128.store(content + at, e);
-  }
+  for (let at: usize = 0; at < bytes; at += stride) sum = f32x4.add(sum, v128.load(content + at));
   const share = f32x4.div(splat(1), sum);
   for (let at: usize = 0; at < bytes; at += stride) v128.store(content + at, f32x4.mul(v128.load(content + at), share));
   for (let at = bytes; at < paddedBytes; at += stride) v128.store(content + at, zero4());
@@ -213,20 +226,38 @@ export function rowDotsBackward(
   dRows: usize, dKey: usize, dDots: usize, shrink: usize, rows: usize, key: usize, numRows: i32, width: i32,
 ): void {
   const stride = floats(width);
-  for (let column: usize = 0; column < stride; column += VECTOR) {
-    const k = v128.load(key + column);
-    let sum = zero4();
-    let row = rows + column, dRow = dRows + column;
-    let q = dDots, z = shrink;
-    for (const end = dDots + floats(numRows); q < end; q += 4) {
-      const x = v128.load(row), dDot = v128.load_splat<f32>(q);
-      sum = f32x4.add(sum, f32x4.mul(dDot, x));
-      const g = f32x4.sub(f32x4.add(v128.load(dRow), f32x4.mul(dDot, k)), f32x4.mul(v128.load_splat<f32>(z), x));
-      v128.store(dRow, flushTiny(g));
-      row += stride;
-      dRow += stride;
-      z += 4;
+  let column: usize = 0;
+  for (; column + VECTOR < stride; column += 2 * VECTOR) {
+    const k0 = v128.load(key + column), k1 = v128.load(key + column, 16);
+    let s0 = zero4(), s1 = zero4();
+    let row = rows + column, dRow = dRows + column, z = shrink;
+    for (let q = dDots, end = dDots + floats(numRows); q < end; q += 4) {
+      const x0 = v128.load(row), x1 = v128.load(row, 16), dDot = v128.load_splat<f32>(q), shrunk = v128.load_splat<f32>(z);
+      s0 = f32x4.add(s0, f32x4.mul(dDot, x0));
+      s1 = f32x4.add(s1, f32x4.mul(dDot, x1));
+      v128.store(dRow, flushTiny(rowGradient(v128.load(dRow), dDot, k0, shrunk, x0)));
+      v128.store(dRow, flushTiny(rowGradient(v128.load(dRow, 16), dDot, k1, shrunk, x1)), 16);
+      row += stride; dRow += stride; z += 4;
     }
-    v128.store(dKey + column, sum);
+    v128.store(dKey + column, s0);
+    v128.store(dKey + column, s1, 16);
   }
+  if (column < stride) {
+    const k = v128.load(key + column);
+    let s = zero4();
+    let row = rows + column, dRow = dRows + column, z = shrink;
+    for (let q = dDots, end = dDots + floats(numRows); q < end; q += 4) {
+      const x = v128.load(row), dDot = v128.load_splat<f32>(q);
+      s = f32x4.add(s, f32x4.mul(dDot, x));
+      v128.store(dRow, flushTiny(rowGradient(v128.load(dRow), dDot, k, v128.load_splat<f32>(z), x)));
+      row += stride; dRow += stride; z += 4;
+    }
+    v128.store(dKey + column, s);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function rowGradient(d: v128, dDot: v128, key: v128, shrink: v128, row: v128): v128 {
+  return f32x4.sub(f32x4.add(d, f32x4.mul(dDot, key)), f32x4.mul(shrink, row));
 }

@@ -9,13 +9,50 @@ import { floats, padded, splat, VECTOR } from "./simd";
 
 export function interfaceForward(interfaceVector: usize, width: i32, heads: i32): void {
   const headBytes = floats(padded(heads));
-  let at = interfaceVector;
-  for (const end = at + floats((heads + 2) * width); at < end; at += VECTOR) v128.store(at, tanh4(v128.load(at)));
-  for (const end = at + headBytes + VECTOR; at < end; at += VECTOR) v128.store(at, softplus4(v128.load(at)));
-  for (const end = at + floats(width) + headBytes + VECTOR; at < end; at += VECTOR) v128.store(at, sigmoid4(v128.load(at)));
-  const lastFreeGates = at - 2 * VECTOR;
+  const strengths = interfaceVector + floats((heads + 2) * width), erase = strengths + headBytes + VECTOR;
+  const gates = erase + floats(width) + headBytes, modes = gates + VECTOR;
+  tanhSection(interfaceVector, strengths);
+  softplusSection(strengths, erase);
+  sigmoidSection(erase, modes);
+  const lastFreeGates = gates - VECTOR;
   v128.store(lastFreeGates, v128.and(v128.load(lastFreeGates), headLanes(heads)));
-  for (const end = at + headBytes; at < end; at += VECTOR) modesForward(at, headBytes, at + VECTOR == end ? headLanes(heads) : i32x4.splat(-1));
+  const lastModes = modes + headBytes - VECTOR;
+  for (let at = modes; at < lastModes; at += VECTOR) modesForward(at, headBytes, i32x4.splat(-1));
+  modesForward(lastModes, headBytes, headLanes(heads));
+}
+
+// Two vectors at a time in what follows: half the constants of the polynomials to set up, and two chains of operations at once.
+// @ts-ignore: decorator
+@inline
+function tanhSection(at: usize, end: usize): void {
+  for (; at + VECTOR < end; at += 2 * VECTOR) {
+    const x = tanh4(v128.load(at)), y = tanh4(v128.load(at, 16));
+    v128.store(at, x);
+    v128.store(at, y, 16);
+  }
+  if (at < end) v128.store(at, tanh4(v128.load(at)));
+}
+
+// @ts-ignore: decorator
+@inline
+function softplusSection(at: usize, end: usize): void {
+  for (; at + VECTOR < end; at += 2 * VECTOR) {
+    const x = softplus4(v128.load(at)), y = softplus4(v128.load(at, 16));
+    v128.store(at, x);
+    v128.store(at, y, 16);
+  }
+  if (at < end) v128.store(at, softplus4(v128.load(at)));
+}
+
+// @ts-ignore: decorator
+@inline
+function sigmoidSection(at: usize, end: usize): void {
+  for (; at + VECTOR < end; at += 2 * VECTOR) {
+    const x = sigmoid4(v128.load(at)), y = sigmoid4(v128.load(at, 16));
+    v128.store(at, x);
+    v128.store(at, y, 16);
+  }
+  if (at < end) v128.store(at, sigmoid4(v128.load(at)));
 }
 
 /** Lanes of the last vector of heads that are heads, all bits set. */
@@ -30,7 +67,7 @@ function headLanes(heads: i32): v128 {
 @inline
 function modesForward(at: usize, stride: usize, lanes: v128): void {
   const a = v128.load(at), b = v128.load(at + stride), c = v128.load(at + 2 * stride);
-  const largest = f32x4.max(f32x4.max(a, b), c);
+  const largest = f32x4.pmax(f32x4.pmax(a, b), c);
   const x = expOfNegative4(f32x4.sub(a, largest)), y = expOfNegative4(f32x4.sub(b, largest)), z = expOfNegative4(f32x4.sub(c, largest));
   const share = v128.and(f32x4.div(splat(1), f32x4.add(f32x4.add(x, y), z)), lanes);
   v128.store(at, f32x4.mul(x, share));

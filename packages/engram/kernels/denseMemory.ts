@@ -113,8 +113,7 @@ function accessForward(at: DenseLayout, reads: usize, xi: usize, next: usize, pr
   // 4. w^w
   writeWeightsForward(writeWeights, scratch + at.allocation, saved + at.writeContent, xi + at.gates, np);
   // 5. M
-  writeForward(memory, prev + at.memory, writeWeights, xi + at.eraseVector, xi + at.writeVector, np, w);
-  inverseNorms(next + at.norms, memory, np, w);
+  writeForward(memory, next + at.norms, prev + at.memory, writeWeights, xi + at.eraseVector, xi + at.writeVector, np, w);
   // 6. L with the reads along it, p
   linkForward(
     next + at.linkMatrix, alongRows, alongColumns, scratch + at.unwritten, prev + at.linkMatrix, writeWeights, prev + at.precedence,

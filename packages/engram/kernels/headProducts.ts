@@ -3,7 +3,7 @@
 // Axes: rows [n, Wp] of the memory (Wp padded), vectors [R, Wp] one a head, weights [n, Rp] with the heads of a row lying together
 // (Rp padded to 4). Heads are taken four at a time; each function is written once for up to four heads and inlined for 1, 2, 3
 // and 4, `heads` being a constant there. Every row goes through the same operations in the same order.
-import { accumulate, floats, padded, sumLanes4, VECTOR, zero4 } from "./simd";
+import { floats, padded, sumLanes4, VECTOR, zero4 } from "./simd";
 
 /** out[i, h] = row i · vector h, lanes of missing heads 0. numRows is even. */
 export function headDots(out: usize, rows: usize, vectors: usize, numRows: i32, width: i32, heads: i32): void {
@@ -137,19 +137,47 @@ function addHeadOuterOf(
   rows: usize, weights: usize, weightStride: usize, vectors: usize, numRows: i32, width: i32, heads: i32,
 ): void {
   const stride = floats(width), weightsEnd = weights + <usize>numRows * weightStride;
-  for (let column: usize = 0; column < stride; column += VECTOR) {
+  let column: usize = 0;
+  for (; column + VECTOR < stride; column += 2 * VECTOR) {
     const vector = vectors + column;
-    const v0 = v128.load(vector);
-    const v1 = heads > 1 ? v128.load(vector + stride) : v0;
-    const v2 = heads > 2 ? v128.load(vector + 2 * stride) : v0;
-    const v3 = heads > 3 ? v128.load(vector + 3 * stride) : v0;
+    const a0 = v128.load(vector), b0 = v128.load(vector, 16);
+    const a1 = heads > 1 ? v128.load(vector + stride) : a0, b1 = heads > 1 ? v128.load(vector + stride, 16) : b0;
+    const a2 = heads > 2 ? v128.load(vector + 2 * stride) : a0, b2 = heads > 2 ? v128.load(vector + 2 * stride, 16) : b0;
+    const a3 = heads > 3 ? v128.load(vector + 3 * stride) : a0, b3 = heads > 3 ? v128.load(vector + 3 * stride, 16) : b0;
     let row = rows + column;
-    for (let w = weights; w < weightsEnd; w += weightStride) {
-      let x = f32x4.mul(v128.load_splat<f32>(w), v0);
-      if (heads > 1) x = f32x4.add(x, f32x4.mul(v128.load_splat<f32>(w, 4), v1));
-      if (heads > 2) x = f32x4.add(x, f32x4.mul(v128.load_splat<f32>(w, 8), v2));
-      if (heads > 3) x = f32x4.add(x, f32x4.mul(v128.load_splat<f32>(w, 12), v3));
-      accumulate(row, x);
+    for (let at = weights; at < weightsEnd; at += weightStride) {
+      let w = v128.load_splat<f32>(at);
+      let a = f32x4.add(v128.load(row), f32x4.mul(w, a0)), b = f32x4.add(v128.load(row, 16), f32x4.mul(w, b0));
+      if (heads > 1) {
+        w = v128.load_splat<f32>(at, 4);
+        a = f32x4.add(a, f32x4.mul(w, a1)); b = f32x4.add(b, f32x4.mul(w, b1));
+      }
+      if (heads > 2) {
+        w = v128.load_splat<f32>(at, 8);
+        a = f32x4.add(a, f32x4.mul(w, a2)); b = f32x4.add(b, f32x4.mul(w, b2));
+      }
+      if (heads > 3) {
+        w = v128.load_splat<f32>(at, 12);
+        a = f32x4.add(a, f32x4.mul(w, a3)); b = f32x4.add(b, f32x4.mul(w, b3));
+      }
+      v128.store(row, a);
+      v128.store(row, b, 16);
+      row += stride;
+    }
+  }
+  if (column < stride) {
+    const vector = vectors + column;
+    const a0 = v128.load(vector);
+    const a1 = heads > 1 ? v128.load(vector + stride) : a0;
+    const a2 = heads > 2 ? v128.load(vector + 2 * stride) : a0;
+    const a3 = heads > 3 ? v128.load(vector + 3 * stride) : a0;
+    let row = rows + column;
+    for (let at = weights; at < weightsEnd; at += weightStride) {
+      let a = f32x4.add(v128.load(row), f32x4.mul(v128.load_splat<f32>(at), a0));
+      if (heads > 1) a = f32x4.add(a, f32x4.mul(v128.load_splat<f32>(at, 4), a1));
+      if (heads > 2) a = f32x4.add(a, f32x4.mul(v128.load_splat<f32>(at, 8), a2));
+      if (heads > 3) a = f32x4.add(a, f32x4.mul(v128.load_splat<f32>(at, 12), a3));
+      v128.store(row, a);
       row += stride;
     }
   }

@@ -1,22 +1,49 @@
 // Writing to the memory (models.md §2, step 5): M = M′∘(1 − w eᵀ) + w vᵀ. Reading is headSums (headProducts.ts).
 //
 // memory [Np, Wp], weights [Np], erase vector e and write vector v [Wp].
-import { accumulate, floats, splat, sumLanes, VECTOR, zero4 } from "./simd";
+import { inverseRoots } from "./contentAddressing";
+import { accumulate, floats, splat, sumLanes, sumLanes4, VECTOR, zero4 } from "./simd";
 
-/** Erases, then adds. next may be prev. */
+/** Erases, then adds; norms[i] = 1/√(|M_i|² + ε) as inverseNorms gives them. next may be prev; numRows is a multiple of 4. */
 export function writeForward(
-  next: usize, prev: usize, writeWeights: usize, eraseVector: usize, writeVector: usize, numRows: i32, width: i32,
+  next: usize, norms: usize, prev: usize, writeWeights: usize, eraseVector: usize, writeVector: usize, numRows: i32, width: i32,
 ): void {
-  const bytes = floats(width), one = splat(1);
-  for (const end = writeWeights + floats(numRows); writeWeights < end; writeWeights += 4) {
-    const w = v128.load_splat<f32>(writeWeights);
+  const bytes = floats(width);
+  for (const end = writeWeights + floats(numRows); writeWeights < end; writeWeights += VECTOR) {
+    const w0 = v128.load_splat<f32>(writeWeights), w1 = v128.load_splat<f32>(writeWeights, 4);
+    const w2 = v128.load_splat<f32>(writeWeights, 8), w3 = v128.load_splat<f32>(writeWeights, 12);
+    let s0 = zero4(), s1 = zero4(), s2 = zero4(), s3 = zero4();
     for (let at: usize = 0; at < bytes; at += VECTOR) {
-      const kept = f32x4.mul(v128.load(prev + at), f32x4.sub(one, f32x4.mul(w, v128.load(eraseVector + at))));
-      v128.store(next + at, f32x4.add(kept, f32x4.mul(w, v128.load(writeVector + at))));
+      const e = v128.load(eraseVector + at), v = v128.load(writeVector + at);
+      let to = next + at, from = prev + at;
+      const x0 = written(w0, e, v, from);
+      v128.store(to, x0);
+      s0 = f32x4.add(s0, f32x4.mul(x0, x0));
+      to += bytes; from += bytes;
+      const x1 = written(w1, e, v, from);
+      v128.store(to, x1);
+      s1 = f32x4.add(s1, f32x4.mul(x1, x1));
+      to += bytes; from += bytes;
+      const x2 = written(w2, e, v, from);
+      v128.store(to, x2);
+      s2 = f32x4.add(s2, f32x4.mul(x2, x2));
+      to += bytes; from += bytes;
+      const x3 = written(w3, e, v, from);
+      v128.store(to, x3);
+      s3 = f32x4.add(s3, f32x4.mul(x3, x3));
     }
-    next += bytes;
-    prev += bytes;
+    v128.store(norms, inverseRoots(sumLanes4(s0, s1, s2, s3)));
+    norms += VECTOR;
+    next += 4 * bytes;
+    prev += 4 * bytes;
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function written(w: v128, erase: v128, write: v128, prev: usize): v128 {
+  const kept = f32x4.mul(v128.load(prev), f32x4.sub(splat(1), f32x4.mul(w, erase)));
+  return f32x4.add(kept, f32x4.mul(w, write));
 }
 
 /**
