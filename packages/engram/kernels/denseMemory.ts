@@ -61,8 +61,8 @@ export class DenseLayout {
   // In scratch, of one element at a time.
   allocation: i32; // a [Np]
   adjusted: i32; // û [Np]
-  sortKeys: i32; // [Np]
-  unwritten: i32; // 1 − w [Np]
+  sortKeys: i32; // [N padded to 16]
+  unwritten: i32; // 1 − w [Np], and two vectors of constants
   alongRows: i32; // L·v [Np, Rp], v what is read with (forward) or its gradient (backward)
   alongColumns: i32; // Lᵀ·v [Np, Rp]
   // For going back only.

@@ -4,18 +4,17 @@
 // linkMatrix [Np, Np] row-major; weights, precedence [Np]; what a cell has for each head lies together, [Np, Rp]. Padding is zero
 // and stays zero. The matrix is taken four rows at a time, in short passes that find those rows in the nearest cache: so the
 // sums down the columns are loaded and stored once in four rows, and no pass needs more than the vector registers.
-import { accumulate, floats, flushTiny, splat, sumLanes, VECTOR, zero4 } from "./simd";
+import { accumulate, floats, flushTiny, splat, sumLanes, TINY, VECTOR, zero4 } from "./simd";
 
 /**
- * L, and with readings v = w^r′: forwardReads f = L·v, backwardReads b = Lᵀ·v, both [Np, Rp]. next may be prev. `unwritten` [Np] is scratch
- * (1 − w_j).
+ * L, and with readings v = w^r′: forwardReads f = L·v, backwardReads b = Lᵀ·v, both [Np, Rp]. next may be prev. `unwritten` [Np + 8] is scratch.
  */
 export function linkForward(
   next: usize, forwardReads: usize, backwardReads: usize, unwritten: usize, prev: usize, writeWeights: usize, prevPrecedence: usize,
   prevReadWeights: usize, paddedCells: i32, paddedHeads: i32,
 ): void {
   const stride = floats(paddedCells);
-  for (let at: usize = 0; at < stride; at += VECTOR) v128.store(unwritten + at, f32x4.sub(splat(1), v128.load(writeWeights + at)));
+  prepareRows(unwritten, writeWeights, stride);
   memory.fill(backwardReads, 0, <usize>paddedCells * floats(paddedHeads));
   for (let i = 0; i < paddedCells; i += 4) {
     const row = <usize>i * stride;
@@ -25,18 +24,36 @@ export function linkForward(
   }
 }
 
+/** What the passes over rows need beside them: 1 − w [Np], and the two constants of `flushed`. */
+function prepareRows(unwritten: usize, writeWeights: usize, stride: usize): void {
+  for (const end = unwritten + stride; unwritten < end; unwritten += VECTOR) {
+    v128.store(unwritten, f32x4.sub(splat(1), v128.load(writeWeights)));
+    writeWeights += VECTOR;
+  }
+  v128.store(unwritten, i32x4.splat(0x7fffffff));
+  v128.store(unwritten, splat(TINY), 16);
+}
+
+/** flushTiny with its constants given: V8 sets up a constant vector in every round of a loop, but one loaded before it stays in a register. */
+// @ts-ignore: decorator
+@inline
+function flushed(v: v128, magnitude: v128, tiny: v128): v128 {
+  return v128.andnot(v, f32x4.lt(v128.and(v, magnitude), tiny));
+}
+
 /** Four rows of L, the diagonal too. */
 // @ts-ignore: decorator
 @inline
 function updateRows(next: usize, prev: usize, writeWeights: usize, unwritten: usize, prevPrecedence: usize, stride: usize): void {
   const w0 = v128.load_splat<f32>(writeWeights), w1 = v128.load_splat<f32>(writeWeights, 4);
   const w2 = v128.load_splat<f32>(writeWeights, 8), w3 = v128.load_splat<f32>(writeWeights, 12);
+  const magnitude = v128.load(unwritten + stride), tiny = v128.load(unwritten + stride, 16);
   for (const end = unwritten + stride; unwritten < end; unwritten += VECTOR) {
     const r = v128.load(unwritten), p = v128.load(prevPrecedence);
-    v128.store(next, updated(w0, r, p, v128.load(prev)));
-    v128.store(next + stride, updated(w1, r, p, v128.load(prev + stride)));
-    v128.store(next + 2 * stride, updated(w2, r, p, v128.load(prev + 2 * stride)));
-    v128.store(next + 3 * stride, updated(w3, r, p, v128.load(prev + 3 * stride)));
+    v128.store(next, flushed(updated(w0, r, p, v128.load(prev)), magnitude, tiny));
+    v128.store(next + stride, flushed(updated(w1, r, p, v128.load(prev + stride)), magnitude, tiny));
+    v128.store(next + 2 * stride, flushed(updated(w2, r, p, v128.load(prev + 2 * stride)), magnitude, tiny));
+    v128.store(next + 3 * stride, flushed(updated(w3, r, p, v128.load(prev + 3 * stride)), magnitude, tiny));
     prevPrecedence += VECTOR;
     next += VECTOR;
     prev += VECTOR;
@@ -46,7 +63,7 @@ function updateRows(next: usize, prev: usize, writeWeights: usize, unwritten: us
 // @ts-ignore: decorator
 @inline
 function updated(w: v128, unwritten: v128, precedence: v128, link: v128): v128 {
-  return flushTiny(f32x4.add(f32x4.mul(f32x4.sub(unwritten, w), link), f32x4.mul(w, precedence)));
+  return f32x4.add(f32x4.mul(f32x4.sub(unwritten, w), link), f32x4.mul(w, precedence));
 }
 
 /** The diagonal of four rows, which begins at `at`. */
@@ -113,7 +130,7 @@ function sumOf(values: usize, bytes: usize): f32 {
  * Undoes linkForward and precedenceForward. dLink [Np, Np] and dPrecedence come in with respect to L and p and leave with respect to L′ and
  * p′ (flushed); adds into dWriteWeights. The reads' own gradients are df = π_f∘d and db = π_b∘d, d = dReadWeights [Np, Rp]: stores
  * alongRows L·d and alongColumns Lᵀ·d, [Np, Rp], from which the caller has dw^r′ = π_b∘(L·d) + π_f∘(Lᵀ·d) and the modes' gradients.
- * Scratch: `left` [Np, 2·Rp], `right` [2·Rp, Np], unwritten [Np].
+ * Scratch: `left` [Np, 2·Rp], `right` [2·Rp, Np], unwritten [Np + 8].
  */
 export function linkBackward(
   dLink: usize, dPrecedence: usize, dWriteWeights: usize, alongRows: usize, alongColumns: usize, left: usize, right: usize, unwritten: usize,
@@ -123,7 +140,7 @@ export function linkBackward(
   const stride = floats(paddedCells), terms = 2 * paddedHeads;
   precedenceBackward(dPrecedence, dWriteWeights, prevPrecedence, writeWeights, paddedCells);
   outerFactors(left, right, prevReadWeights, dReadWeights, backwardModes, forwardModes, paddedCells, paddedHeads);
-  for (let at: usize = 0; at < stride; at += VECTOR) v128.store(unwritten + at, f32x4.sub(splat(1), v128.load(writeWeights + at)));
+  prepareRows(unwritten, writeWeights, stride);
   memory.fill(alongColumns, 0, <usize>paddedCells * floats(paddedHeads));
   for (let i = 0; i < paddedCells; i += 4) {
     const row = <usize>i * stride;
@@ -192,23 +209,49 @@ function transposeCells(out: usize, cells: usize, paddedCells: i32, paddedHeads:
 /** Four rows at `rows` += left (four rows of `terms`) · right [terms, Np]. */
 function addOuterRows(rows: usize, left: usize, right: usize, paddedCells: i32, terms: i32): void {
   const stride = floats(paddedCells), leftStride = floats(terms);
-  for (const end = rows + stride; rows < end; rows += VECTOR) {
-    let s0 = v128.load(rows), s1 = v128.load(rows + stride), s2 = v128.load(rows + 2 * stride), s3 = v128.load(rows + 3 * stride);
-    let l = left, r = right;
-    for (const leftEnd = left + leftStride; l < leftEnd; l += 4) {
-      const x = v128.load(r);
-      s0 = f32x4.add(s0, f32x4.mul(v128.load_splat<f32>(l), x));
-      s1 = f32x4.add(s1, f32x4.mul(v128.load_splat<f32>(l + leftStride), x));
-      s2 = f32x4.add(s2, f32x4.mul(v128.load_splat<f32>(l + 2 * leftStride), x));
-      s3 = f32x4.add(s3, f32x4.mul(v128.load_splat<f32>(l + 3 * leftStride), x));
+  const end = rows + stride;
+  for (; rows + 2 * VECTOR <= end; rows += 2 * VECTOR) {
+    const row2 = rows + 2 * stride;
+    let s00 = v128.load(rows), s01 = v128.load(rows, 16), s10 = v128.load(rows + stride), s11 = v128.load(rows + stride, 16);
+    let s20 = v128.load(row2), s21 = v128.load(row2, 16), s30 = v128.load(row2 + stride), s31 = v128.load(row2 + stride, 16);
+    let l0 = left, l1 = left + leftStride, l2 = l1 + leftStride, l3 = l2 + leftStride, r = right;
+    for (const leftEnd = l1; l0 < leftEnd; ) {
+      const x0 = v128.load(r), x1 = v128.load(r, 16);
+      let y = v128.load_splat<f32>(l0);
+      s00 = f32x4.add(s00, f32x4.mul(y, x0)); s01 = f32x4.add(s01, f32x4.mul(y, x1));
+      y = v128.load_splat<f32>(l1);
+      s10 = f32x4.add(s10, f32x4.mul(y, x0)); s11 = f32x4.add(s11, f32x4.mul(y, x1));
+      y = v128.load_splat<f32>(l2);
+      s20 = f32x4.add(s20, f32x4.mul(y, x0)); s21 = f32x4.add(s21, f32x4.mul(y, x1));
+      y = v128.load_splat<f32>(l3);
+      s30 = f32x4.add(s30, f32x4.mul(y, x0)); s31 = f32x4.add(s31, f32x4.mul(y, x1));
       r += stride;
+      l0 += 4; l1 += 4; l2 += 4; l3 += 4;
     }
-    v128.store(rows, s0);
-    v128.store(rows + stride, s1);
-    v128.store(rows + 2 * stride, s2);
-    v128.store(rows + 3 * stride, s3);
-    right += VECTOR;
+    v128.store(rows, s00); v128.store(rows, s01, 16);
+    v128.store(rows + stride, s10); v128.store(rows + stride, s11, 16);
+    v128.store(row2, s20); v128.store(row2, s21, 16);
+    v128.store(row2 + stride, s30); v128.store(row2 + stride, s31, 16);
+    right += 2 * VECTOR;
   }
+  if (rows < end) addOuterColumn(rows, left, right, stride, leftStride);
+}
+
+// The last column of vectors, where their number is odd.
+function addOuterColumn(rows: usize, left: usize, right: usize, stride: usize, leftStride: usize): void {
+  let s0 = v128.load(rows), s1 = v128.load(rows + stride), s2 = v128.load(rows + 2 * stride), s3 = v128.load(rows + 3 * stride);
+  for (const leftEnd = left + leftStride; left < leftEnd; left += 4) {
+    const x = v128.load(right);
+    s0 = f32x4.add(s0, f32x4.mul(v128.load_splat<f32>(left), x));
+    s1 = f32x4.add(s1, f32x4.mul(v128.load_splat<f32>(left + leftStride), x));
+    s2 = f32x4.add(s2, f32x4.mul(v128.load_splat<f32>(left + 2 * leftStride), x));
+    s3 = f32x4.add(s3, f32x4.mul(v128.load_splat<f32>(left + 3 * leftStride), x));
+    right += stride;
+  }
+  v128.store(rows, s0);
+  v128.store(rows + stride, s1);
+  v128.store(rows + 2 * stride, s2);
+  v128.store(rows + 3 * stride, s3);
 }
 
 /**
@@ -222,6 +265,7 @@ function updateRowsBackward(
   stride: usize,
 ): void {
   const w0 = v128.load_splat<f32>(writeWeights + floats(i)), w1 = v128.load_splat<f32>(writeWeights + floats(i), 4);
+  const magnitude = v128.load(unwritten + stride), tiny = v128.load(unwritten + stride, 16);
   let s0 = zero4(), s1 = zero4();
   for (let at: usize = 0; at < stride; at += VECTOR) {
     const r = v128.load(unwritten + at), p = v128.load(prevPrecedence + at);
@@ -231,8 +275,8 @@ function updateRowsBackward(
     s1 = f32x4.add(s1, f32x4.sub(f32x4.mul(d1, p), t1));
     v128.store(dWriteWeights + at, f32x4.sub(v128.load(dWriteWeights + at), f32x4.add(t0, t1)));
     accumulate(dPrecedence + at, f32x4.add(f32x4.mul(w0, d0), f32x4.mul(w1, d1)));
-    v128.store(dLink + at, flushTiny(f32x4.mul(f32x4.sub(r, w0), d0)));
-    v128.store(dLink + at + stride, flushTiny(f32x4.mul(f32x4.sub(r, w1), d1)));
+    v128.store(dLink + at, flushed(f32x4.mul(f32x4.sub(r, w0), d0), magnitude, tiny));
+    v128.store(dLink + at + stride, flushed(f32x4.mul(f32x4.sub(r, w1), d1), magnitude, tiny));
   }
   const mine = dWriteWeights + floats(i);
   store<f32>(mine, load<f32>(mine) + sumLanes(s0));

@@ -66,8 +66,8 @@ function placeScratch(cells: number, paddedHeads: number) {
   return place({
     allocation: cells,
     adjusted: cells,
-    sortKeys: cells,
-    unwritten: cells,
+    sortKeys: (cells + 15) & ~15,
+    unwritten: cells + 8,
     alongRows: cells * paddedHeads,
     alongColumns: cells * paddedHeads,
     dReadWeights: cells * paddedHeads,
