@@ -285,6 +285,34 @@ describe("weights", () => {
   });
 });
 
+test.each([7, 16, 40])("allocation among %i cells of few different usages takes equals in their order, as float64 does", (cells) => {
+  const sizes = { cells, width: 3, heads: 1 };
+  const random = seeded(cells);
+  const state = emptyState(sizes);
+  state.usage.set(state.usage.map(() => [1, 0.9375, 0.96875][Math.floor(3 * random())] as number)); // exact in float32
+  const bench = new DenseBench(sizes);
+  bench.tape.reserve(1, 1, false);
+  bench.load([state]);
+  const vector = uniform(random, interfaceSize(sizes));
+  run(bench, [[vector]], Int32Array.from([0]));
+  expect(bench.field("writeWeights")).toBeClose(accessForward(sizes, vector, state).next.writeWeights, { rtol: 5e-6 });
+});
+
+test("usages that are not numbers spoil results but nothing else", () => {
+  const sizes = { cells: 20, width: 3, heads: 1 };
+  const bench = new DenseBench(sizes);
+  const state = emptyState(sizes);
+  state.usage.fill(Number.NaN, 5, 11);
+  bench.tape.reserve(1, 1, true);
+  bench.load([state]);
+  const vector = uniform(seeded(1), interfaceSize(sizes));
+  expect(() => run(bench, [[vector]], Int32Array.from([0]))).toThrow("padding"); // which NaN · 0 reaches
+  bench.tape.clear();
+  const fresh = new DenseBench(sizes);
+  fresh.tape.reserve(1, 1, true);
+  expect(run(bench, [[vector]], Int32Array.from([0]))).toEqual(run(fresh, [[vector]], Int32Array.from([0])));
+});
+
 test.each([1, 2, 5])("cells with the same history keep the same bits, wherever they stand (%i heads)", (heads) => {
   const sizes = { cells: 11, width: 7, heads };
   const random = seeded(heads);
