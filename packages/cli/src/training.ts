@@ -13,6 +13,7 @@ import { TrainingRun } from "./trainingRun.js";
 
 /** Without a terminal to draw on, a line this often. */
 const PLAIN_LINE_MS = 10_000;
+const SHOWN_LOSSES = 100;
 
 /**
  * Trains a task, or goes on with a run.
@@ -46,7 +47,8 @@ class Training {
   readonly #interrupter: Interrupter;
   readonly #speed = new Speed();
   #plainLineAt = performance.now();
-  #loss = 0;
+  /** The latest losses, the mean of which is shown. */
+  #losses: number[] = [];
 
   constructor(run: TrainingRun, screen: Screen, interrupter: Interrupter) {
     this.#run = run;
@@ -81,7 +83,7 @@ class Training {
     if (run.iteration > 0 && stop_when_solved && (await run.isSolved(signal))) return true;
     while (run.iteration < iterations && !signal.aborted) {
       const until = Math.min(iterations, nextMultiple(run.iteration, summarize_freq), nextMultiple(run.iteration, check_freq));
-      for await (const loss of run.train(until, signal)) this.#show(loss);
+      for await (const losses of run.train(until, signal)) this.#show(losses);
       if (run.iteration !== until) break; // stopped
       const isLast = until === iterations;
       const isScheduled = until % check_freq === 0;
@@ -110,14 +112,26 @@ class Training {
     if (settings.dashboard) this.#screen.say(`To see it: engram dashboard ${label}`);
   }
 
-  #show(loss: number): void {
+  get #loss(): number {
+    return this.#losses.reduce((sum, loss) => sum + loss, 0) / Math.max(1, this.#losses.length);
+  }
+
+  #show(losses: readonly number[]): void {
     const { iteration, settings, task, accuracy } = this.#run;
-    this.#loss = loss;
+    this.#losses = [...this.#losses, ...losses].slice(-SHOWN_LOSSES);
     this.#speed.add(iteration);
     const { perSecond } = this.#speed;
     const grows = settings.curriculum_increment > 0 || settings.curriculum_loss > 0;
     const timeLeft = settings.stop_when_solved ? "at most" : grows ? "at least" : "about";
-    const figures = { iteration, iterations: settings.iterations, loss, accuracy, counted: countedBy(task), perSecond, timeLeft } as const;
+    const figures = {
+      iteration,
+      iterations: settings.iterations,
+      loss: this.#loss,
+      accuracy,
+      counted: countedBy(task),
+      perSecond,
+      timeLeft,
+    } as const;
     this.#screen.live((columns) => progressLine(figures, columns));
     if (this.#screen.isLive || performance.now() - this.#plainLineAt < PLAIN_LINE_MS) return;
     this.#plainLineAt = performance.now();

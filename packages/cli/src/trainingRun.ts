@@ -135,15 +135,15 @@ export class TrainingRun {
     return this.#latest?.accuracy;
   }
 
-  /** Trains up to an iteration, or to the signal. Yields the mean of the latest losses every now and then. */
-  async *train(until: number, signal: AbortSignal): AsyncGenerator<number, void> {
+  /** Trains up to an iteration, or to the signal. Yields the losses since the last time every now and then. */
+  async *train(until: number, signal: AbortSignal): AsyncGenerator<number[], void> {
     const { task, curriculum, settings } = this;
     const options = { task, curriculum, signal, rng: this.#random, batchSize: settings.batch_size, yieldMs: YIELD_MS };
-    for await (const { steps, loss } of this.trainer.run({ ...options, iterations: until - this.#iteration })) {
+    for await (const { steps } of this.trainer.run({ ...options, iterations: until - this.#iteration })) {
       this.#iteration += steps.length;
       this.#sinceSummary = steps.reduce(added, this.#sinceSummary);
       this.#sinceCheckpoint = steps.reduce(added, this.#sinceCheckpoint);
-      yield loss;
+      yield steps.map(({ loss }) => loss);
     }
   }
 
