@@ -2,11 +2,12 @@
 import { expect, test } from "vitest";
 import type { Model } from "../src/models/model.js";
 import type { StateTensor } from "../src/models/state.js";
-import { sizeOf, type Tensor } from "../src/tensor.js";
+import type { Tensor } from "../src/tensor.js";
 import { seeded } from "./random.js";
 import { type ReferenceRun, type ReferenceState, runReference, type Vector, vector } from "./reference/network.js";
 import {
   createModel,
+  dense,
   elementsOf,
   modelTypes,
   randomLengths,
@@ -54,17 +55,6 @@ function referenceState(tensors: ReadonlyMap<string, Tensor>, element: number): 
   const vectors = new Map([...own].filter(([name]) => !isClock(name)).map(([name, { data }]) => [name, vector(data)]));
   const memories = new Set([...own.keys()].filter((name) => name.startsWith("memory.")).map((name) => name.split(".")[1]));
   return { vectors, clocks: [...memories].map((m) => own.get(`memory.${m}.clock`)?.data[0] ?? 0) };
-}
-
-/** Writes a sparse gradient out; what is not there is zero. */
-function dense(tensor: StateTensor): Tensor {
-  if ("data" in tensor) return tensor;
-  const { shape, positions, values } = tensor;
-  const data = new Float32Array(sizeOf(shape));
-  for (const [i, value] of values.entries()) {
-    data[shape.reduce((flat, size, axis) => flat * size + (positions[i * shape.length + axis] as number), 0)] = value;
-  }
-  return { data, shape };
 }
 
 function largest(values: Iterable<number>): number {
@@ -124,18 +114,19 @@ class Comparison {
 
   backward(inputGrad: Tensor, stateGrad: ReadonlyMap<string, StateTensor>, gradients: ReadonlyMap<string, Tensor>): void {
     for (const [name, { gradient }] of this.weights) this.gradient(name, gradients.get(name)?.data ?? [], gradient);
+    const written = dense(stateGrad);
     for (const [b, run] of this.runs.entries()) {
       for (const [t, row] of rowsOf(this.model, inputGrad, b).entries()) {
         this.gradient(`dx[${b}][${t}]`, row, run.inputs[t]?.gradient ?? new Float64Array(row.length));
       }
       for (const [name, { value, gradient }] of run.start.vectors) {
-        const got = stateGrad.get(name);
+        const got = written.get(name);
         if (got === undefined) continue;
         // A read or write weight of a sparse memory that is zero is so by choice, and has no gradient; a memory passed by hands its own on.
         const chosen = this.model.type !== "dnc" && this.call.passThroughMemory && /_weights$/.test(name);
         const want = gradient.map((g, i) => (chosen && value[i] === 0 ? 0 : g));
         const isController = name.startsWith("controller_hidden.");
-        this.gradient(`d ${name} of ${b}`, elementsOf(dense(got), b, 1, isController ? 1 : 0).data, want);
+        this.gradient(`d ${name} of ${b}`, elementsOf(got, b, 1, isController ? 1 : 0).data, want);
       }
     }
   }
@@ -145,11 +136,14 @@ class Comparison {
   }
 }
 
-const seeds = Array.from({ length: 60 }, (_, i) => i + 1);
+const seeds = Array.from({ length: 32 }, (_, i) => i + 1);
 const cases = modelTypes.flatMap((type) => seeds.map((seed) => ({ type, seed })));
 
 test.each(cases)("a $type with random options of seed $seed agrees with the float64 network, forward and backward", ({ type, seed }) => {
-  const model = createModel(type, randomOptions(seed));
+  const options = randomOptions(seed);
+  // Words of one value are all alike (cosine ±1 but for ε): which are the most similar, float32 cannot tell as float64 does.
+  const cellSize = type === "dnc" ? options.cellSize : Math.max(2, options.cellSize);
+  const model = createModel(type, { ...options, cellSize });
   const { inputSize, outputSize } = model.config;
   const call = randomCall(seed);
   const { batch, steps, lengths, passThroughMemory } = call;

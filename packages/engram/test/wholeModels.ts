@@ -3,14 +3,13 @@ import { DNC } from "../src/models/dnc.js";
 import type { ForwardResult, Model } from "../src/models/model.js";
 import type { ModelType, SDNCOptions } from "../src/models/options.js";
 import { SAM } from "../src/models/sam.js";
-import { State } from "../src/models/state.js";
+import { SDNC } from "../src/models/sdnc.js";
+import { type SparseStateTensor, State, type StateTensor } from "../src/models/state.js";
 import { sizeOf, type Tensor } from "../src/tensor.js";
 import { randomDenseState, tensorsOf } from "./denseBench.js";
 import { seeded, uniform } from "./random.js";
 
-export const modelTypes: readonly ModelType[] = ["dnc", "sam"];
-
-const classes = { dnc: DNC, sam: SAM, sdnc: SAM };
+export const modelTypes: readonly ModelType[] = ["dnc", "sam", "sdnc"];
 
 /** A model small enough for thousands of calls; sparse ones read two cells of nine. */
 export function smallModel(type: ModelType, options: Partial<SDNCOptions> = {}): Model {
@@ -23,8 +22,7 @@ export function createModel(type: ModelType, options: SDNCOptions): Model {
   const reads = sparseReads ?? Math.min(2, options.nrCells ?? 2);
   if (type === "dnc") return new DNC(shared);
   const sparse = { ...shared, sparseReads: reads };
-  if (type === "sam") return new SAM(sparse);
-  return new classes.sdnc({ ...sparse, temporalReads: temporalReads ?? 2, temporalLinks: temporalLinks ?? 3 } as SDNCOptions);
+  return type === "sam" ? new SAM(sparse) : new SDNC({ ...sparse, temporalReads: temporalReads ?? 2, temporalLinks: temporalLinks ?? 3 });
 }
 
 /** Uniform values from a seed, exact in float32. */
@@ -40,7 +38,7 @@ function picker(random: () => number) {
 }
 
 /** Options drawn from a seed: every option that changes what is computed, and sizes that are no multiple of anything. */
-export function randomOptions(seed: number): SDNCOptions {
+export function randomOptions(seed: number): SDNCOptions & { cellSize: number } {
   const { whole, oneOf } = picker(seeded(seed));
   const nrCells = whole(1, 9);
   return {
@@ -140,7 +138,8 @@ export function elementsOf({ data, shape }: Tensor, from: number, count: number,
   const batch = shape[axis] as number;
   const inner = sizeOf(shape.slice(axis + 1));
   const out = new Float32Array(before * count * inner);
-  for (let i = 0; i < before; i++) out.set(data.subarray((i * batch + from) * inner, (i * batch + from + count) * inner), i * count * inner);
+  for (let i = 0; i < before; i++)
+    out.set(data.subarray((i * batch + from) * inner, (i * batch + from + count) * inner), i * count * inner);
   return { data: out, shape: [...shape.slice(0, axis), count, ...shape.slice(axis + 1)] };
 }
 
@@ -152,4 +151,18 @@ export function stateElements(tensors: ReadonlyMap<string, Tensor>, from: number
       return [name, elementsOf(tensor, from, count, name.startsWith("controller_hidden.") ? 1 : 0)];
     }),
   );
+}
+
+/** State tensors or their gradients written out: a sparse one may or may not list its zeros. */
+export function dense(gradients: ReadonlyMap<string, StateTensor>): Map<string, Tensor> {
+  return new Map([...gradients].map(([name, tensor]) => [name, "data" in tensor ? tensor : denseOf(tensor)]));
+}
+
+function denseOf({ shape, positions, values }: SparseStateTensor): Tensor {
+  const data = new Float32Array(sizeOf(shape));
+  const rank = shape.length;
+  for (const [i, value] of values.entries()) {
+    data[shape.reduce((flat, size, axis) => flat * size + (positions[i * rank + axis] as number), 0)] = value;
+  }
+  return { data, shape };
 }

@@ -1,6 +1,7 @@
 // Controller state and read vectors between the engine's layout and tensors.
 //
-// In the engine, for the B elements of a shard: for every cell, layer by layer, h [B, Hp] and (LSTM) c [B, Hp]; then r [B, RWp].
+// In the engine, for the B elements of a shard: for every cell, layer by layer, h [B, Hp] and (LSTM) c [B, Hp]; then r [B, RWp]; and without
+// readFeedback once more r [B, RWp], as it was when the call began: a call of several passes feeds it to every step of all of them.
 // As tensors, for a whole batch: controller_hidden.{layer}.h and .c [numHiddenLayers, B, H], read_vectors [B, R·W].
 import type { Tensor } from "../tensor.js";
 import type { Network } from "./network.js";

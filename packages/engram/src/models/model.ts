@@ -106,7 +106,7 @@ export abstract class Model {
     checkFinite(this.core.engine, `${where}: input`, at, x.shape);
 
     const call = this.call(batch, steps, lengths, options.passThroughMemory ?? true);
-    const tape = call.record ? this.tapes.next(state, () => this.core.sequences()) : undefined;
+    const tape = call.record ? this.tapes.next(() => this.core.sequences()) : undefined;
     const sequences = tape?.sequences ?? this.core.evaluation;
     sequences.open(batch);
     sequences.enter(state);
@@ -173,7 +173,7 @@ export abstract class Model {
     const at = core.input.put(data);
     if (core.engine.kernels.firstNonFinite(at, data.length) >= 0) checkFinite(core.engine, `${this.where("step")}: input`, at, input.shape);
     const sequences = core.evaluation;
-    if (sequences.holds !== state) {
+    if (!sequences.isAt(state)) {
       sequences.open(batch);
       sequences.enter(state);
     }

@@ -65,9 +65,9 @@ export class Network {
     readonly memory: Memory,
   ) {
     const { rnnType, hiddenSize, numLayers, numHiddenLayers, nrCells, cellSize, readHeads, shareMemory } = config;
-    const { sparseReads, temporalReads, temporalLinks } = config;
+    const { sparseReads, temporalReads, temporalLinks, readFeedback } = config;
     const sizes = [rnnType, hiddenSize, numLayers, numHiddenLayers, nrCells, cellSize, readHeads, shareMemory];
-    this.signature = [type, ...sizes, sparseReads, temporalReads, temporalLinks].join("/");
+    this.signature = [type, ...sizes, sparseReads, temporalReads, temporalLinks, readFeedback].join("/");
     this.kind = cellKind(engine, config.rnnType, config.nonlinearity);
     this.parameters = parameterTable(config, this.kind, memory);
     for (const parameter of this.parameters) this.byName.set(parameter.name, parameter);
@@ -98,11 +98,11 @@ export class Network {
     );
   }
 
-  /** Floats of controller state and read vectors of `batch` elements. */
+  /** Floats of controller state and read vectors of `batch` elements; see controllerState.ts for their layout. */
   stateFloats(batch: number): number {
     const { config, kind, widths } = this;
     const cells = config.numLayers * config.numHiddenLayers * (kind.hasCellState ? 2 : 1);
-    return batch * (cells * widths.hidden + widths.reads);
+    return batch * (cells * widths.hidden + (config.readFeedback ? 1 : 2) * widths.reads);
   }
 
   /** Gives the packed weights their place, `packedBytes` of zeroed memory. */

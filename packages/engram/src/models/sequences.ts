@@ -40,11 +40,13 @@ export class Sequences implements Residence {
   ranges: ShardRange[] = [];
   shards: ShardSequence[] = [];
   batch = 0;
-  /** The state whose content is the shards' present state. */
+  /** The state whose content the latest call left in the shards (`step` may have moved it on elsewhere since: see `isAt`). */
   holds: State | undefined;
   private call: Call | undefined;
   /** With `recompute`, the states each shard started its passes with. */
   private saved: ShardSnapshot[][] = [];
+  /** With `recompute`, each shard's gradients of the state the call began with, read before its last state was put back. */
+  private gradients: ShardGradients[] = [];
 
   constructor(
     private readonly engine: Engine,
@@ -60,6 +62,7 @@ export class Sequences implements Residence {
   open(batch: number): void {
     if (batch === this.batch) return;
     this.leave();
+    this.batch = 0; // should there be too little memory, the next call comes here again
     this.ranges = rangesOf(this.network, batch);
     for (const shard of this.shards.splice(this.ranges.length)) shard.dispose();
     while (this.shards.length < this.ranges.length) this.shards.push(new ShardSequence(this.engine, this.network));
@@ -76,13 +79,18 @@ export class Sequences implements Residence {
 
   /** Copies the state that lies here out to its State, before something else is written. */
   leave(): void {
-    this.holds?.leave();
+    this.holds?.leave(this);
     this.holds = undefined;
+  }
+
+  /** Whether the shards' present state is that of `state`. */
+  isAt(state: State | undefined): boolean {
+    return state !== undefined && this.holds === state && state.liesIn(this);
   }
 
   /** Makes `state` (undefined: empty) the state the next call goes on from. The state that lay here is copied out. */
   enter(state: State | undefined): void {
-    const isHere = state !== undefined && this.holds === state;
+    const isHere = this.isAt(state);
     this.leave();
     if (isHere) return;
     const snapshots = state?.shards();
@@ -108,9 +116,11 @@ export class Sequences implements Residence {
   forward(call: Call, input: number, output: number, watcher: AccessWatcher | undefined): void {
     this.call = call;
     this.saved = [];
+    this.gradients = [];
     const bounds = passBounds(call);
     for (const [i, shard] of this.shards.entries()) {
       this.saved.push([]);
+      shard.startCall();
       for (let p = 0; p + 1 < bounds.length; p++) {
         if (call.record && call.recompute) this.saved[i]?.push(shard.snapshot());
         this.pass(shard, i, p, bounds, call.record && !call.recompute, input, i === 0 ? watcher : undefined);
@@ -125,6 +135,7 @@ export class Sequences implements Residence {
     for (let i = 0; i < this.shards.length; i++) {
       const shard = this.shards[i] as ShardSequence;
       shard.reserve(this.schedules.get(call, this.ranges[i] as ShardRange, 0, 1), stepPass);
+      shard.startCall();
       shard.forward(input);
       this.scatter(shard, output);
     }
@@ -187,7 +198,9 @@ export class Sequences implements Residence {
         this.backwardPass(shard, addTo(i), dOutput, dInput, later);
         if (p > 0) later = shard.stateGradients();
       }
-      if (end !== undefined) shard.restore(end);
+      if (end === undefined) continue;
+      this.gradients.push(shard.callGradients());
+      shard.restore(end);
     }
   }
 
@@ -223,7 +236,7 @@ export class Sequences implements Residence {
    */
   stateGradients(given: ReadonlyMap<string, StateTensor> | undefined): Map<string, StateTensor> {
     const { network, batch } = this;
-    const parts = this.shards.map((shard) => shard.stateGradients());
+    const parts = this.shards.map((shard, i) => this.gradients[i] ?? shard.callGradients());
     const controller = controllerTensors(network, batch);
     for (const [i, part] of parts.entries()) decodeController(network, batch, this.ranges[i] as ShardRange, part.controller, controller);
     const joined = new Map<string, StateTensor>(controller);

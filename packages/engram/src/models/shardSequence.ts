@@ -35,8 +35,9 @@ export class ShardSequence {
   private x = 0;
   /** Gradient of the read vectors that a step leaves to the next [B, RWp]. */
   private dReadsCarried = 0;
-  /** Gradient of the read vectors that the call started with, where they are fed to every step [B, RWp]. */
-  private dReadsInitial = 0;
+  /** The read vectors that the call began with, where they are fed to every step, and their gradient [B, RWp]. */
+  private firstReads = 0;
+  private dFirstReads = 0;
   private previousHidden = 0;
   private previousReads = 0;
   private scratch = 0;
@@ -74,10 +75,12 @@ export class ShardSequence {
   reserve(schedule: Schedule, pass: Pass): void {
     const { frame, engine, network } = this;
     const isPlanned = schedule === frame.schedule && pass.record === frame.pass.record && this.block !== 0;
-    frame.plan(schedule, pass);
-    this.reserveState(frame.batch);
+    // First what may find too little memory: the present plan then still holds.
+    const batch = schedule.order.length;
+    this.reserveState(batch);
     const accesses = pass.passThroughMemory ? (schedule.steps * network.config.numLayers) / network.numMemories : 0;
-    for (let m = 0; m < this.memories.length; m++) this.memories[m]?.reserve(frame.batch, accesses, pass.record);
+    for (const memory of this.memories) memory.reserve(batch, accesses, pass.record);
+    frame.plan(schedule, pass);
     if (isPlanned) return;
     const bytes = this.layOut(0);
     if (bytes > this.capacity) {
@@ -93,21 +96,23 @@ export class ShardSequence {
   /** Makes room for the state of `batch` elements alone. */
   reserveState(batch: number): void {
     if (batch === this.stateBatch) return;
+    this.stateBatch = 0;
     const bytes = 4 * this.network.stateFloats(batch);
     if (bytes > this.stateCapacity) {
       if (this.state !== 0) this.engine.free(this.state);
+      this.state = this.stateCapacity = 0;
       this.state = this.engine.allocate(bytes);
       this.stateCapacity = bytes;
     }
-    this.stateBatch = batch;
     for (const memory of this.memories) memory.reserve(batch, 0, false);
+    this.stateBatch = batch;
     this.clear();
   }
 
   dispose(): void {
     if (this.block !== 0) this.engine.free(this.block);
     if (this.state !== 0) this.engine.free(this.state);
-    this.block = this.capacity = this.state = this.stateBatch = this.stateCapacity = 0;
+    this.block = this.capacity = this.state = this.stateCapacity = 0;
     for (const memory of this.memories) memory.dispose();
   }
 
@@ -119,6 +124,18 @@ export class ShardSequence {
 
   clearMemories(): void {
     for (const memory of this.memories) memory.clear();
+  }
+
+  /** To be called before the first pass of a call. */
+  startCall(): void {
+    if (!this.network.config.readFeedback) this.engine.kernels.copyBytes(...this.readsAndFirst(this.state));
+  }
+
+  /** Where, in floats laid out as `state`, the call's first read vectors and the present ones are, and their bytes. */
+  private readsAndFirst(state: number): [first: number, reads: number, bytes: number] {
+    const bytes = 4 * this.network.widths.reads * this.stateBatch;
+    const end = state + 4 * this.network.stateFloats(this.stateBatch);
+    return [end - bytes, end - 2 * bytes, bytes];
   }
 
   /** Runs the pass on the input staged at `input` [.., X]; leaves the output rows in `output` and the state after each element's last step. */
@@ -133,7 +150,7 @@ export class ShardSequence {
     for (let t = 0; t < frame.schedule.steps; t++) {
       frame.at(t);
       this.pulse?.();
-      let reads = this.last.reads + 4 * widths.reads * (config.readFeedback ? frame.before : 0);
+      let reads = config.readFeedback ? this.last.reads + 4 * widths.reads * frame.before : this.firstReads;
       for (const layer of this.layers) {
         layer.forward(frame, reads);
         reads = layer.reads + 4 * widths.reads * frame.now;
@@ -176,9 +193,23 @@ export class ShardSequence {
     for (let m = 0; m < this.memories.length; m++) this.memories[m]?.beginBackward(gradients?.memories[m]);
   }
 
-  /** The gradients of the state before the first step, after `backward`; without memory accesses there are none of the memories. */
+  /** The gradients of the state before the first pass of a call, after `backward`; without memory accesses there are none of the memories. */
+  callGradients(): ShardGradients {
+    this.saveCarried(this.exchange);
+    if (!this.network.config.readFeedback) {
+      const [first, reads, bytes] = this.readsAndFirst(this.exchange);
+      this.engine.kernels.addRows(reads, first, bytes / 4);
+    }
+    return this.exchanged();
+  }
+
+  /** The gradients of the state before the latest pass gone back through, for the pass before it. */
   stateGradients(): ShardGradients {
     this.saveCarried(this.exchange);
+    return this.exchanged();
+  }
+
+  private exchanged(): ShardGradients {
     const { memory } = this.network;
     const fields = this.frame.pass.passThroughMemory ? memory.gradientFields : [];
     return {
@@ -198,7 +229,7 @@ export class ShardSequence {
     const stride = 4 * widths.output;
     network.outputHidden.backward(last.dClamped, 4 * widths.hidden, 0, this.dOutput, stride, frame.totalRows);
     network.outputReads.backward(last.dReads, 4 * widths.reads, 0, this.dOutput, stride, frame.totalRows);
-    const dReadsBefore = readFeedback ? this.dReadsCarried : this.dReadsInitial;
+    const dReadsBefore = readFeedback ? this.dReadsCarried : this.dFirstReads;
     for (let t = frame.schedule.steps - 1; t >= 0; t--) {
       frame.at(t);
       this.pulse?.();
@@ -216,16 +247,22 @@ export class ShardSequence {
   /** What the step after this one (where r is fed back), or the final state (for elements that end here), wants of r. */
   private addCarriedReads(): void {
     const { frame, last, network } = this;
+    const { kernels } = this.engine;
+    const { readFeedback } = network.config;
     const width = network.widths.reads;
-    const first = network.config.readFeedback ? 0 : frame.going;
-    const dReads = last.dReads + 4 * width * (frame.start + first);
-    this.engine.kernels.addRows(dReads, this.dReadsCarried + 4 * width * first, (frame.rows - first) * width);
+    const first = readFeedback ? 0 : frame.going;
+    const carried = this.dReadsCarried + 4 * width * first;
+    const count = (frame.rows - first) * width;
+    kernels.addRows(last.dReads + 4 * width * (frame.start + first), carried, count);
+    // Where r is fed back, this step writes what the one before it is to add; else nothing more reaches an earlier r.
+    if (!readFeedback) kernels.fillZero(carried, 4 * count);
   }
 
   private addGradients(gradients: number): void {
     const { frame, network, last, engine, scratch } = this;
     const { widths, config } = network;
-    let readsBefore = frame.previousRows(last.reads, widths.reads, this.previousReads, !config.readFeedback);
+    const { readFeedback } = config;
+    let readsBefore = frame.previousRows(readFeedback ? last.reads : this.firstReads, widths.reads, this.previousReads, !readFeedback);
     for (const layer of this.layers) {
       layer.addGradients(gradients, frame, this.x, readsBefore, this.previousHidden, scratch);
       readsBefore = layer.reads + 4 * widths.reads * frame.batch;
@@ -252,7 +289,7 @@ export class ShardSequence {
     const { frame } = this;
     let state = this.state;
     for (const { rows, width } of this.carried) {
-      frame.saveRows(state, width, rows);
+      if (rows !== this.firstReads) frame.saveRows(state, width, rows);
       state += 4 * width * frame.batch;
     }
     if (frame.pass.passThroughMemory) for (const memory of this.memories) memory.end();
@@ -262,7 +299,6 @@ export class ShardSequence {
   private clearCarried(): void {
     const { kernels } = this.engine;
     for (const { gradient, width } of this.carried) kernels.fillZero(gradient, 4 * width * this.frame.batch);
-    kernels.fillZero(this.dReadsCarried, 4 * this.network.widths.reads * this.frame.batch);
   }
 
   /** Takes the gradients of the state after the last step from `at`, laid out as `state`. */
@@ -270,8 +306,7 @@ export class ShardSequence {
     const { frame } = this;
     let from = at;
     for (const { gradient, width } of this.carried) {
-      // r's gradient goes to the step each element ends at, also where the first read vectors have a gradient of their own.
-      frame.loadRows(gradient === this.dReadsInitial ? this.dReadsCarried : gradient, width, from);
+      frame.loadRows(gradient, width, from);
       from += 4 * width * frame.batch;
     }
   }
@@ -295,8 +330,8 @@ export class ShardSequence {
         if (kind.hasCellState) this.carried.push({ rows: cell.c, gradient: cell.dC, width: widths.hidden });
       }
     }
-    const gradient = config.readFeedback ? this.dReadsCarried : this.dReadsInitial;
-    this.carried.push({ rows: this.last.reads, gradient, width: widths.reads });
+    this.carried.push({ rows: this.last.reads, gradient: this.dReadsCarried, width: widths.reads });
+    if (!config.readFeedback) this.carried.push({ rows: this.firstReads, gradient: this.dFirstReads, width: widths.reads });
   }
 
   private layOut(base: number): number {
@@ -308,11 +343,12 @@ export class ShardSequence {
     this.x = cursor.take(totalRows * widths.x);
     this.output = cursor.take(totalRows * widths.output);
     for (const layer of this.layers) layer.layOut(cursor, frame);
+    this.firstReads = config.readFeedback ? 0 : cursor.take(batch * widths.reads);
     if (pass.record) {
       this.dOutput = cursor.take(totalRows * widths.output);
       this.dX = cursor.take(totalRows * widths.x);
       this.dReadsCarried = cursor.take(batch * widths.reads);
-      this.dReadsInitial = config.readFeedback ? 0 : cursor.take(batch * widths.reads);
+      this.dFirstReads = config.readFeedback ? 0 : cursor.take(batch * widths.reads);
       this.previousHidden = schedule.uniform ? 0 : cursor.take(totalRows * widths.hidden);
       this.previousReads = schedule.uniform && config.readFeedback ? 0 : cursor.take(totalRows * widths.reads);
       this.exchange = cursor.take(network.stateFloats(batch));

@@ -128,18 +128,19 @@ export class State {
     return this.kept;
   }
 
-  /** @internal where it lies, while it lies in an engine */
-  get residentIn(): Residence | undefined {
-    return this.residence;
+  /** @internal whether its content lies there now: `step` may have moved it on elsewhere */
+  liesIn(residence: Residence): boolean {
+    return this.residence === residence;
   }
 
-  /** @internal copies the content out, before something else is written where it lies */
-  leave(): void {
+  /** @internal copies the content out of `residence`, where something else is about to be written */
+  leave(residence: Residence): void {
+    if (!this.liesIn(residence)) return;
     this.shards();
     this.residence = undefined;
   }
 
-  /** @internal the content in `residence` moved on (`step`) */
+  /** @internal the content moved on, and lies in `residence` now (`step`) */
   moveOn(residence: Residence): void {
     this.kept = undefined;
     this.residence = residence;

@@ -3,7 +3,7 @@ import { StateError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import type { BackwardResult, ForwardResult } from "./model.js";
 import type { Call, Sequences } from "./sequences.js";
-import type { State, StateTensor } from "./state.js";
+import type { StateTensor } from "./state.js";
 
 export interface Tape {
   readonly sequences: Sequences;
@@ -25,12 +25,12 @@ export class Tapes {
     return this.tapes.reduce((sum, { sequences }) => sum + sequences.bytes, 0);
   }
 
-  /** A tape to record a forward from `state` on: a new one while there are fewer than `maxTapes`, else the one longest unused. */
-  next(state: State | undefined, open: () => Sequences): Tape {
+  /** A tape to record a forward on: a new one while there are fewer than `maxTapes`, else the one longest unused. */
+  next(open: () => Sequences): Tape {
     const reused = this.tapes.length < this.most ? undefined : this.tapes.shift();
     const tape = reused ?? { sequences: open(), result: undefined, call: undefined, input: undefined, uses: 0 };
     this.tapes.push(tape);
-    if (reused !== undefined && state !== undefined && tape.sequences.holds !== state) state.shards();
+    tape.result = undefined; // what it kept is about to be overwritten
     return tape;
   }
 
@@ -52,7 +52,10 @@ export class Tapes {
   }
 
   dispose(): void {
-    for (const { sequences } of this.tapes) sequences.dispose();
+    for (const tape of this.tapes) {
+      tape.sequences.dispose();
+      tape.uses++; // a stateGrad not read yet is gone
+    }
     this.tapes.length = 0;
   }
 }

@@ -78,6 +78,7 @@ export class LaneRunner {
     let loss = 0;
     for (let t = 0; t < job.shape.steps; t += job.chunk) {
       const last = Math.min(job.shape.steps, t + job.chunk);
+      sequence.startCall();
       loss +=
         job.recompute > 0
           ? this.runAgain(job, sequence, range, t, last, gradients)
@@ -137,6 +138,7 @@ export class LaneRunner {
     const bytes = lossScratchBytes(batch);
     if (bytes <= this.scratchBytes) return;
     if (this.scratch !== 0) this.engine.free(this.scratch);
+    this.scratch = this.scratchBytes = 0;
     this.scratch = this.engine.allocate(bytes);
     this.scratchBytes = bytes;
   }

@@ -23,9 +23,9 @@ export interface ReferenceMemory {
 }
 
 /** The arrays of `fields` under other names: `names` maps the new ones to those that may be there. */
-function rename<K extends string>(names: Readonly<Record<K, string>>, fields: Readonly<Record<string, unknown>>): Record<K, never> {
-  const renamed = Object.entries<string>(names).map(([to, from]) => [to, fields[from]] as const);
-  return Object.fromEntries(renamed.filter(([, values]) => values !== undefined)) as Record<K, never>;
+function rename<To>(names: Readonly<Record<string, string>>, fields: object): To {
+  const renamed = Object.entries(names).map(([to, from]) => [to, (fields as Partial<Fields>)[from]] as const);
+  return Object.fromEntries(renamed.filter(([, values]) => values !== undefined)) as To;
 }
 
 function inverse(names: Readonly<Record<string, string>>): Record<string, string> {
@@ -39,13 +39,13 @@ function denseMemory({ nrCells: cells, cellSize: width, readHeads: heads }: Mode
   return {
     sections: denseSections(sizes).map(([name, size]) => [snakeCase(name), size] as const),
     access(xi, prev) {
-      const access = accessForward(sizes, xi, rename(fieldOf, prev) as DenseState);
+      const access = accessForward(sizes, xi, rename<DenseState>(fieldOf, prev));
       return {
         reads: access.reads,
-        next: rename(inverse(fieldOf), { ...access.next }),
+        next: rename<Fields>(inverse(fieldOf), access.next),
         back(dReads, dNext) {
-          const { dInterface, dPrev } = accessBackward(access, dReads, rename(fieldOf, dNext) as DenseState);
-          return { dXi: dInterface, dPrev: rename(inverse(fieldOf), { ...dPrev }) };
+          const { dInterface, dPrev } = accessBackward(access, dReads, rename<DenseState>(fieldOf, dNext));
+          return { dXi: dInterface, dPrev: rename<Fields>(inverse(fieldOf), dPrev) };
         },
       };
     },
@@ -66,14 +66,14 @@ function sparseMemory(config: ModelConfig, linked: boolean): ReferenceMemory {
   return {
     sections,
     access(xi, prev, clock) {
-      const access = sparseAccess(options, rename(inverse(referenceFields), prev) as SparseState, xi, clock);
+      const access = sparseAccess(options, rename<SparseState>(inverse(referenceFields), prev), xi, clock);
       return {
         reads: access.reads,
-        next: rename(referenceFields, { ...access.after }),
+        next: rename<Fields>(referenceFields, access.after),
         back(dReads, dNext) {
-          const gradient = rename(inverse(referenceFields), dNext) as SparseGradient;
+          const gradient = rename<SparseGradient>(inverse(referenceFields), dNext);
           const { dXi, dBefore } = sparseAccessBackward(options, access, dReads, gradient);
-          return { dXi, dPrev: rename(referenceFields, { ...dBefore }) };
+          return { dXi, dPrev: rename<Fields>(referenceFields, dBefore) };
         },
       };
     },
