@@ -1,0 +1,41 @@
+// npm start: builds what is needed, quietly, and trains a DNC to copy. Flags go on to the command: npm start -- --seed 2
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+/** What the command needs, in order; the pages of the dashboard are built by `npm run build`. */
+const packages = ["engram", "cli"];
+
+function newest(folder) {
+  if (!existsSync(folder)) return 0;
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith(".generated.ts"))
+    .reduce((latest, entry) => Math.max(latest, statSync(join(entry.parentPath, entry.name)).mtimeMs), 0);
+}
+
+function isBuilt(name) {
+  const folder = join(root, "packages", name);
+  const sources = Math.max(newest(join(folder, "src")), newest(join(folder, "kernels")));
+  const entry = join(folder, "dist", name === "cli" ? "main.js" : "index.js");
+  return existsSync(entry) && statSync(entry).mtimeMs > sources;
+}
+
+for (const name of packages.filter((p) => !isBuilt(p))) {
+  console.log(`Building packages/${name} …`);
+  const built = spawnSync("npm", ["run", "build", "--silent", "--workspace", `packages/${name}`], {
+    cwd: root,
+    encoding: "utf8",
+    shell: process.platform === "win32",
+  });
+  if (built.status === 0) continue;
+  process.stderr.write(`${built.stdout}${built.stderr}`);
+  process.exit(built.status ?? 1);
+}
+
+const command = join(root, "packages/cli/bin/engram.js");
+const trained = spawnSync(process.execPath, [command, "train", "copy", "--preset", "quick", ...process.argv.slice(2)], {
+  stdio: "inherit",
+});
+process.exit(trained.status ?? 1);
