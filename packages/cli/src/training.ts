@@ -11,8 +11,8 @@ import { resolveSettings } from "./settings.js";
 import { Speed } from "./speed.js";
 import { TrainingRun } from "./trainingRun.js";
 
-/** Without a terminal to draw on, a line this often. */
-const PLAIN_LINE_MS = 10_000;
+/** Without a terminal to draw on: a line after the first second, and then twice as long after each one, up to a minute. */
+const PLAIN_LINE_MS = { first: 1000, most: 60_000 };
 const SHOWN_LOSSES = 100;
 
 /**
@@ -46,7 +46,7 @@ class Training {
   readonly #screen: Screen;
   readonly #interrupter: Interrupter;
   readonly #speed = new Speed();
-  #plainLineAt = performance.now();
+  #plainLine = { at: performance.now() + PLAIN_LINE_MS.first, after: PLAIN_LINE_MS.first };
   /** The latest losses, the mean of which is shown. */
   #losses: number[] = [];
 
@@ -133,8 +133,10 @@ class Training {
       timeLeft,
     } as const;
     this.#screen.live((columns) => progressLine(figures, columns));
-    if (this.#screen.isLive || performance.now() - this.#plainLineAt < PLAIN_LINE_MS) return;
-    this.#plainLineAt = performance.now();
+    const now = performance.now();
+    if (this.#screen.isLive || now < this.#plainLine.at) return;
+    const after = Math.min(2 * this.#plainLine.after, PLAIN_LINE_MS.most);
+    this.#plainLine = { at: now + after, after };
     this.#screen.say(progressLine(figures, this.#screen.columns + 1));
   }
 

@@ -262,6 +262,16 @@ describe("trouble", () => {
     expect(existsSync(place.path("r", "run.lock"))).toBe(false);
   });
 
+  test("the same for people's output", async () => {
+    const { code, stdout, stderr } = await place.shell(`engram train copy ${tiny.join(" ")} -iterations 1000000 --out r | head -1`);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^copy: DNC with 4 cells of 3, [\d,]+ weights\n$/),
+      stderr: "",
+    });
+    expect(readdirSync(place.path("r", "checkpoints")).length).toBeGreaterThan(0);
+  });
+
   test("a folder that can't be is said in one line", async () => {
     writeFileSync(place.path("file"), "");
     const { code, stderr } = await place.run("train", "copy", ...tiny, "--out", "file/r");
