@@ -11,7 +11,7 @@ export const engram = (threads) => ({
   threads,
   label: `engram, ${threads === 1 ? "1 thread" : `${threads} threads`}`,
   command: process.execPath,
-  args: [here("subject.js"), "--threads", String(threads)],
+  args: [here("engramProcess.js"), "--threads", String(threads)],
 });
 
 /** The Python package; `keepState` hands its memory, and so its faiss index, from step to step. */

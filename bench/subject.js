@@ -1,7 +1,4 @@
-// Our side of the benchmark: a process of its own that answers the same requests as peer.py, one JSON object a line.
-//   node subject.js --threads N
-import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
+// One case on our side: its model, trainer and data, the checks before it is timed, and the timing.
 import { DNC, SAM, SDNC, State, tensor } from "engram";
 import { Trainer } from "engram/train";
 import { checkAgainstReference, checkLearning } from "./checks.js";
@@ -34,7 +31,8 @@ function filledState(model) {
   return State.from(model, new Map(entries.map(make)));
 }
 
-class Subject {
+export class Subject {
+  /** @param given a case of cases.js */
   constructor(given, threads) {
     this.case = given;
     this.threads = threads;
@@ -113,27 +111,3 @@ class Subject {
     return { times, peakBytes: peakBytes(), memory: this.model.memoryUsage() };
   }
 }
-
-let subject;
-
-async function answer(request, threads) {
-  if (request.op === "hello") return { node: process.version, threads };
-  if (request.op === "prepare") {
-    subject = new Subject(request.case, threads);
-    return subject.prepare();
-  }
-  if (request.op === "measure") return subject.measure(request.repetitions, request.seconds);
-  throw new Error(`no such request: ${request.op}`);
-}
-
-const { values } = parseArgs({ options: { threads: { type: "string", default: "1" } } });
-for await (const line of createInterface({ input: process.stdin })) {
-  let reply;
-  try {
-    reply = await answer(JSON.parse(line), Number(values.threads));
-  } catch (problem) {
-    reply = { error: problem.stack };
-  }
-  process.stdout.write(`${JSON.stringify(reply)}\n`);
-}
-process.exit(0); // worker threads may still be waiting for work

@@ -2,7 +2,7 @@
 // object a line. It has the controller's cells and the output layer and no memory at all: what is compared with it does more.
 import { createRequire } from "node:module";
 import { dirname, sep } from "node:path";
-import { createInterface } from "node:readline";
+import { serve } from "../serve.js";
 
 const require = createRequire(import.meta.url);
 const tf = require("@tensorflow/tfjs");
@@ -64,24 +64,12 @@ class Subject {
 }
 
 let subject;
-
-function answer(request) {
-  if (request.op === "hello") return { version: tf.version.tfjs, backend: tf.getBackend() };
-  if (request.op === "prepare") {
+await serve({
+  hello: () => ({ version: tf.version.tfjs, backend: tf.getBackend() }),
+  prepare: (request) => {
     if (request.case.measure !== "train") throw new Error("only training is compared with TensorFlow.js");
     subject = new Subject(request.case);
     return subject.check();
-  }
-  if (request.op === "measure") return subject.measure(request.repetitions, request.seconds);
-  throw new Error(`no such request: ${request.op}`);
-}
-
-for await (const line of createInterface({ input: process.stdin })) {
-  let reply;
-  try {
-    reply = answer(JSON.parse(line));
-  } catch (problem) {
-    reply = { error: problem.stack };
-  }
-  process.stdout.write(`${JSON.stringify(reply)}\n`);
-}
+  },
+  measure: ({ repetitions, seconds }) => subject.measure(repetitions, seconds),
+});

@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+// Where the time of a case goes, kernel by kernel: V8's sampling profiler over one thread, each sample counted for the kernel it is in
+// and the function of the library that called it.
+//   node bench/profile.js --case dnc-n16 [--seconds 3] [--json FILE]
+import { writeFileSync } from "node:fs";
+import { Session } from "node:inspector/promises";
+import { parseArgs } from "node:util";
+import { select } from "./cases.js";
+import { markdownTable } from "./report.js";
+import { Subject } from "./subject.js";
+
+const samplingMicroseconds = 100;
+const shownShare = 0.002;
+
+/** An exported function's `name` is its index in the module, which is all that the profiler tells of it. */
+async function kernelNames() {
+  const { Engine } = await import(new URL("./engine/engine.js", import.meta.resolve("engram")).href);
+  return new Map(Object.entries(Engine.create().kernels).map(([name, kernel]) => [`wasm-function[${kernel.name}]`, name]));
+}
+
+async function sample(run, seconds) {
+  const session = new Session();
+  session.connect();
+  await session.post("Profiler.enable");
+  await session.post("Profiler.setSamplingInterval", { interval: samplingMicroseconds });
+  await session.post("Profiler.start");
+  const start = performance.now();
+  let runs = 0;
+  for (; performance.now() - start < 1000 * seconds; runs++) run();
+  const milliseconds = performance.now() - start;
+  const { profile } = await session.post("Profiler.stop");
+  return { profile, runs, milliseconds };
+}
+
+const placeOf = ({ functionName, url, lineNumber }) => {
+  const file = url.split("/").at(-1);
+  return file === "" ? functionName : `${functionName || "(anonymous)"} ${file}:${lineNumber + 1}`;
+};
+
+/** Names a node of the call tree: the outermost kernel on the way to it and who called that, or the JavaScript function itself. */
+function stageOf(node, parents, names) {
+  let kernel;
+  let caller;
+  for (let at = node; at !== undefined; at = parents.get(at.id)) {
+    const inWasm = at.callFrame.functionName.startsWith("wasm-function");
+    if (inWasm) kernel = names.get(at.callFrame.functionName) ?? kernel ?? at.callFrame.functionName;
+    else if (kernel !== undefined) {
+      caller = placeOf(at.callFrame);
+      break;
+    }
+  }
+  return kernel === undefined ? { kernel: "(JavaScript)", caller: placeOf(node.callFrame) } : { kernel, caller };
+}
+
+/** Microseconds by stage, the longest first. */
+export function stagesOf(profile, names) {
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
+  const parents = new Map(profile.nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node])));
+  const stages = new Map();
+  for (const [i, id] of profile.samples.entries()) {
+    const { kernel, caller } = stageOf(nodes.get(id), parents, names);
+    const key = `${kernel} ${caller}`;
+    const stage = stages.get(key) ?? { kernel, caller, microseconds: 0 };
+    stage.microseconds += profile.timeDeltas[i];
+    stages.set(key, stage);
+  }
+  return [...stages.values()].sort((a, b) => b.microseconds - a.microseconds);
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: { case: { type: "string", default: "dnc-n16" }, seconds: { type: "string", default: "3" }, json: { type: "string" } },
+  });
+  const { cases, sweeps } = select([values.case]);
+  const given = cases[0] ?? sweeps[0].cases[0];
+  const subject = new Subject(given, 1);
+  await subject.prepare();
+  subject.measure(1000, 0.7);
+  const { profile, runs, milliseconds } = await sample(() => subject[given.measure](), Number(values.seconds));
+  const stages = stagesOf(profile, await kernelNames());
+  const total = stages.reduce((sum, stage) => sum + stage.microseconds, 0);
+  const perRun = (microseconds) => (microseconds / total) * (milliseconds / runs);
+  const kernels = new Map();
+  for (const { kernel, microseconds } of stages) kernels.set(kernel, (kernels.get(kernel) ?? 0) + microseconds);
+  const share = (microseconds) => `${((100 * microseconds) / total).toFixed(1)} %`;
+
+  console.log(`${given.name}: ${(milliseconds / runs).toPrecision(4)} ms a run, ${runs} runs\n`);
+  const byKernel = [...kernels].sort((a, b) => b[1] - a[1]).filter(([, time]) => time > shownShare * total);
+  console.log(
+    markdownTable(byKernel, [
+      ["kernel", ([name]) => name],
+      ["ms", ([, time]) => perRun(time).toPrecision(3)],
+      ["share", ([, time]) => share(time)],
+    ]),
+  );
+  console.log();
+  console.log(
+    markdownTable(
+      stages.filter((stage) => stage.microseconds > shownShare * total),
+      [
+        ["kernel", (stage) => stage.kernel],
+        ["called from", (stage) => stage.caller],
+        ["ms", (stage) => perRun(stage.microseconds).toPrecision(3)],
+        ["share", (stage) => share(stage.microseconds)],
+      ],
+    ),
+  );
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ case: given, runs, milliseconds, stages }, null, 1)}\n`);
+}
+
+await main();
