@@ -59,8 +59,9 @@ const formatBytes = (bytes) => {
   return bytes < 10 * 2 ** 20 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 };
 
-/** Bytes a model held at most, from its `memoryUsage()`. */
-export const modelBytes = (result) => result?.memory?.peak?.total ?? result?.memory?.peak;
+/** Bytes a model held at most, from its `memoryUsage()`, and how much of it came after its construction. */
+const modelBytes = (result) => result?.memory?.peak;
+const bytesBeyondStart = (result) => result && result.memory.peak - result.prepared.startBytes.total;
 
 /** A Markdown table with aligned columns. `columns`: `[heading, (row) => text]`; columns without any text are left out. */
 export function markdownTable(rows, columns) {
@@ -93,6 +94,7 @@ export function caseTable(figures, threads) {
     ["roofline, 1 thread", (row) => formatShare(one(row)?.share)],
     [`${threads} threads`, (row) => formatShare(all(row)?.share)],
     ["model", (row) => formatBytes(modelBytes(one(row)))],
+    ["beyond start", (row) => formatBytes(bytesBeyondStart(one(row)))],
     ["process", (row) => formatBytes(one(row)?.peakBytes)],
     ["its process", (row) => formatBytes(peer(row)?.peakBytes)],
   ]);
@@ -105,6 +107,7 @@ export function sweepTable(sweep, results, exponent) {
     ["ms", ({ result }) => formatTime(result)],
     ["fastest", ({ result }) => formatMs(result.ms.smallest)],
     ["model", ({ result }) => formatBytes(modelBytes(result))],
+    ["beyond start", ({ result }) => formatBytes(bytesBeyondStart(result))],
     ["process", ({ result }) => formatBytes(result.peakBytes)],
   ]);
   const { expected } = sweep;
