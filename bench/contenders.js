@@ -32,11 +32,14 @@ export const tensorflow = () => ({
   args: [here("tfjs/lstm.js")],
 });
 
+/** The package keeps an [N, N] matrix for SAM and SDNC too, and trains its index on 100·N rows: beyond this it only fills the memory. */
+export const peerCanFollow = ({ model, options }) => options.nrCells <= (model === "dnc" ? 512 : 10_000);
+
 /** Contenders for a case of the table. Sequences without gradients and single steps run on one thread here. */
 export function contendersFor(given, { threads, peer, tfjs }) {
   const list = [engram(1)];
   if (given.measure === "train" && threads > 1) list.push(engram(threads));
-  if (peer !== undefined && given.streamed === undefined && given.trained === undefined) {
+  if (peer !== undefined && peerCanFollow(given) && given.streamed === undefined && given.trained === undefined) {
     for (const count of new Set([threads, 1])) list.push(pytorch(peer, count));
     if (given.model !== "dnc" && given.measure === "train") list.push(pytorch(peer, 1, true));
   }

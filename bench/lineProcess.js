@@ -14,9 +14,12 @@ export class LineProcess {
       this.complaints = [...this.complaints.slice(-19), line];
     });
     this.child.on("error", (problem) => this.settle("reject", problem));
-    this.child.on("close", (code) => {
-      this.code = code;
-      this.settle("reject", this.ended());
+    this.closed = new Promise((resolve) => {
+      this.child.on("close", (code, signal) => {
+        this.code = code ?? signal;
+        this.settle("reject", this.ended());
+        resolve();
+      });
     });
     this.child.stdin.on("error", () => {}); // it ended; "close" tells
   }
@@ -36,7 +39,10 @@ export class LineProcess {
   /** @throws when the process ended, took too long or answered with an error */
   async request(message) {
     const line = await new Promise((resolve, reject) => {
-      if (this.code !== undefined) return reject(this.ended());
+      if (this.code !== undefined) {
+        reject(this.ended());
+        return;
+      }
       const timer = setTimeout(() => {
         this.child.kill();
         this.settle("reject", new Error(`${this.name} did not answer "${message.op}" within ${this.timeLimitMs / 1000} s`));
@@ -52,6 +58,6 @@ export class LineProcess {
   /** Ends the process by ending its input. */
   close() {
     this.child.stdin.end();
-    return new Promise((resolve) => (this.child.exitCode === null ? this.child.once("close", resolve) : resolve()));
+    return this.closed;
   }
 }

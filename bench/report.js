@@ -29,6 +29,7 @@ export function figuresOf(given, results) {
     ratioOneThread: ratioOf(asMarked, ownBy(results, 1)),
     ratioToFastest: ratioOf(fastest, most),
     fastest: fastest?.label,
+    ratioOfBests: asMarked && asMarked.ms.smallest / most.ms.smallest,
     met: given.mark === undefined || ratio === undefined ? undefined : ratio.median >= given.mark,
   };
 }
@@ -74,13 +75,15 @@ export function markdownTable(rows, columns) {
   return [heading, rule, ...rows.map((_, row) => line(shown.map((i) => texts[i][row])))].join("\n");
 }
 
-export function caseTable(figures, threads) {
+/** Times and ratios, then a second table of shares and memory. */
+export function caseTables(figures, threads) {
   const find = (row, side, test = () => true) => row.results.find((each) => each.side === side && test(each));
   const one = (row) => find(row, "engram", (each) => each.threads === 1);
   const all = (row) => (threads > 1 ? find(row, "engram", (each) => each.threads === threads) : undefined);
   const peer = (row, test) => find(row, "pytorch-dnc", test);
-  return markdownTable(figures, [
-    ["case", (row) => row.case.name],
+  const name = ["case", (row) => row.case.name];
+  const times = markdownTable(figures, [
+    name,
     ["ms, 1 thread", (row) => formatTime(one(row))],
     [`ms, ${threads} threads`, (row) => formatTime(all(row))],
     ["pytorch-dnc", (row) => formatTime(peer(row, (each) => each.threads === threads && !each.keepState))],
@@ -88,16 +91,23 @@ export function caseTable(figures, threads) {
     ["its index kept", (row) => formatTime(peer(row, (each) => each.keepState))],
     ["ratio", (row) => formatRatio(row.ratio)],
     ["mark", (row) => (row.case.mark === undefined ? "" : `${row.case.mark}${row.met === undefined ? "" : row.met ? " met" : " missed"}`)],
+    ["of bests", (row) => (row.ratioOfBests === undefined ? "" : formatMs(row.ratioOfBests))],
     ["ratio, 1 thread", (row) => (threads > 1 ? formatRatio(row.ratioOneThread) : "")],
     ["to its fastest", (row) => formatRatio(row.ratioToFastest)],
     ["tfjs LSTM", (row) => formatTime(find(row, "tfjs"))],
+  ]);
+  const shares = markdownTable(figures, [
+    name,
+    ["fastest ms, 1 thread", (row) => formatMs(one(row).ms.smallest)],
+    [`fastest ms, ${threads} threads`, (row) => (all(row) === undefined ? "" : formatMs(all(row).ms.smallest))],
     ["roofline, 1 thread", (row) => formatShare(one(row)?.share)],
-    [`${threads} threads`, (row) => formatShare(all(row)?.share)],
+    [`roofline, ${threads} threads`, (row) => formatShare(all(row)?.share)],
     ["model", (row) => formatBytes(modelBytes(one(row)))],
     ["beyond start", (row) => formatBytes(bytesBeyondStart(one(row)))],
     ["process", (row) => formatBytes(one(row)?.peakBytes)],
     ["its process", (row) => formatBytes(peer(row)?.peakBytes)],
   ]);
+  return `${times}\n\n${shares}`;
 }
 
 export function sweepTable(sweep, results, exponent) {

@@ -16,7 +16,7 @@ const result = (side, threads, roundMs, more = {}) => ({
   threads,
   label: `${side} ${threads}`,
   roundMs,
-  ms: { median: roundMs[1] },
+  ms: { median: roundMs[1], smallest: roundMs[0] },
   ...more,
 });
 
@@ -31,6 +31,7 @@ test("ratios are taken round by round, against both cores and against the peer's
   expect(figures.ratioOneThread).toEqual({ median: 10, low: 10, high: 15 });
   expect(figures.ratioToFastest).toEqual({ median: 10, low: 10, high: 10 });
   expect(figures.fastest).toBe("pytorch-dnc 1");
+  expect(figures.ratioOfBests).toBe(20);
   expect(figures.met).toBe(true);
 });
 

@@ -5,9 +5,9 @@ import { availableParallelism, cpus, loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { cases, select, sweeps, table } from "./cases.js";
-import { contendersFor, engram, measureTogether, pytorch } from "./contenders.js";
+import { contendersFor, engram, measureTogether, peerCanFollow, pytorch } from "./contenders.js";
 import { Prober } from "./probes.js";
-import { caseTable, exponentOf, figuresOf, probeTable, sweepTable } from "./report.js";
+import { caseTables, exponentOf, figuresOf, probeTable, sweepTable } from "./report.js";
 import { lineChart } from "./svg.js";
 
 const usage = `node bench/run.js [flags]                       without --case: every row of the marked table
@@ -72,9 +72,6 @@ async function runCase(given, settings) {
   return figuresOf(given, await measureTogether(entrants, settings));
 }
 
-/** Where Python's own loops take minutes there is nothing to learn from waiting. */
-const peerCanFollow = ({ model, options }) => options.nrCells <= (model === "dnc" ? 256 : 10_000) && options.hiddenSize <= 512;
-
 async function runSweep(given, settings) {
   // A quick look leaves the two most expensive points of a doubling axis out.
   const sweep = settings.quick
@@ -120,7 +117,7 @@ async function measureCases(list, settings) {
   if (figures.length === 0) return figures;
   const results = figures.flatMap((each) => each.results);
   printPeer(results.find((each) => each.side === "pytorch-dnc")?.hello);
-  console.log(`\n${caseTable(figures, settings.threads)}\n`);
+  console.log(`\n${caseTables(figures, settings.threads)}\n`);
   for (const each of results) if (each.failure) console.log(`${each.case}: ${each.label}: ${each.failure}`);
   return figures;
 }
