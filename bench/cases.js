@@ -105,13 +105,25 @@ export const sweeps = [
 
 export const cases = [...table, ...further];
 
-/** Cases and sweeps whose name is one of `names`, or begins with one that ends in "*". Says which name matches nothing. */
+/** A name that no case and no sweep has; `names` are those there are. */
+export class UnknownCase extends Error {
+  constructor(wanted) {
+    super(`no case or sweep is named '${wanted}'`);
+    this.wanted = wanted;
+    this.names = [...cases, ...sweeps].map((each) => each.name);
+  }
+}
+
+/**
+ * Cases and sweeps whose name is one of `names`, or begins with one that ends in "*".
+ * @throws {UnknownCase}
+ */
 export function select(names) {
   const matches = (wanted) => (each) => (wanted.endsWith("*") ? each.name.startsWith(wanted.slice(0, -1)) : each.name === wanted);
   const chosen = { cases: new Set(), sweeps: new Set() };
   for (const wanted of names) {
     const found = { cases: cases.filter(matches(wanted)), sweeps: sweeps.filter(matches(wanted)) };
-    if (found.cases.length + found.sweeps.length === 0) throw new Error(`no case or sweep named ${wanted}; --list shows them`);
+    if (found.cases.length + found.sweeps.length === 0) throw new UnknownCase(wanted);
     for (const each of found.cases) chosen.cases.add(each);
     for (const each of found.sweeps) chosen.sweeps.add(each);
   }

@@ -104,3 +104,34 @@ describe("inspect", () => {
     expect(readFileSync(place.path(file)).length).toBeGreaterThan(0);
   });
 });
+
+describe("bench", () => {
+  test("checks and measures a case, and writes what it measured", async () => {
+    const { code, stdout } = await place.run(
+      "bench",
+      "--case",
+      "dnc-step",
+      "--quick",
+      "--rounds",
+      "1",
+      "--threads",
+      "1",
+      "--json",
+      "bench.json",
+    );
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\| product .* GFlop\/s/);
+    expect(stdout).toMatch(/\| dnc-step /);
+    const { cases, sweeps } = JSON.parse(readFileSync(place.path("bench.json"), "utf8"));
+    expect(sweeps).toEqual([]);
+    const [measured] = cases[0].results;
+    expect(measured).toMatchObject({ side: "engram", threads: 1, prepared: { worst: expect.any(Number) } });
+    expect(measured.ms.smallest).toBeGreaterThan(0);
+  });
+
+  test("names its cases, and the nearest to one it does not have", async () => {
+    const [list, unknown] = await Promise.all([place.run("bench", "--list"), place.run("bench", "--case", "dnc-n17")]);
+    expect(list.stdout.split("\n")).toEqual(expect.arrayContaining(["dnc-n16", "sam-N"]));
+    expect(unknown).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/'dnc-n17'.*did you mean 'dnc-n16'/) });
+  });
+});
