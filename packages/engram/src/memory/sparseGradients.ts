@@ -14,8 +14,8 @@ export class SparseGradients {
   /** Addresses: [B, R, Ep] gradient of the read lists, [B, Sp] of the write lists. */
   dEntries = 0;
   dWrites = 0;
-  /** Of each element: gradients of cells that the sequence did not use, by position. */
-  private unused: Map<number, number>[] = [];
+  /** Of each element: gradients [W] of cells that the sequence did not use, by cell. */
+  private unused: Map<number, Float32Array>[] = [];
 
   constructor(
     private readonly engine: Engine,
@@ -34,7 +34,7 @@ export class SparseGradients {
       this.entries(e).fill(0);
       this.writes(e).fill(0);
       const state = rows.state();
-      forEachNonZero(gradients.get("memory"), e, (position, value) => this.addToWord(rows, state, e, position, value));
+      this.beginWords(rows, state, e, gradients.get("memory"));
       forEachNonZero(gradients.get("read_weights"), e, (position, value) => {
         const head = Math.floor(position / this.layout.nrCells);
         const i = placeIn(state.readList(head), state.rowOf(position % this.layout.nrCells));
@@ -47,12 +47,33 @@ export class SparseGradients {
     }
   }
 
-  private addToWord(rows: ElementRows, state: ElementState, element: number, position: number, value: number): void {
-    const cell = Math.floor(position / this.layout.cellSize);
+  /** Positions come cell by cell, so each cell's place is looked for once. */
+  private beginWords(rows: ElementRows, state: ElementState, element: number, values: FieldValues | undefined): void {
+    const { cellSize } = this.layout;
+    let cell = -1;
+    let word: Float32Array = new Float32Array(0);
+    forEachNonZero(values, element, (position, value) => {
+      const at = Math.floor(position / cellSize);
+      if (at !== cell) {
+        cell = at;
+        word = this.wordOf(rows, state, element, cell);
+      }
+      word[position - cell * cellSize] = value;
+    });
+  }
+
+  /** Where the gradient of a cell is kept. */
+  private wordOf(rows: ElementRows, state: ElementState, element: number, cell: number): Float32Array {
     const row = state.rowOf(cell);
     const slot = row < 0 ? -1 : rows.slotOf(row);
-    if (slot < 0) this.unused[element]?.set(position, value);
-    else rows.gradient(slot)[position - cell * this.layout.cellSize] = value;
+    if (slot >= 0) return rows.gradient(slot);
+    const unused = this.unused[element] as Map<number, Float32Array>;
+    let word = unused.get(cell);
+    if (word === undefined) {
+      word = new Float32Array(this.layout.cellSize);
+      unused.set(cell, word);
+    }
+    return word;
   }
 
   private entries(element: number): Float32Array {
@@ -67,9 +88,9 @@ export class SparseGradients {
 
   /** The gradient of a field of the state before the sequence, whose lists are those of `first`. */
   read(elements: readonly ElementRows[], field: string, first: (element: number) => number): SparseTensor[] {
-    const { nrCells, cellSize, heads, fields } = this.layout;
+    const { nrCells, heads, fields } = this.layout;
     return elements.map((rows, e) => {
-      if (field === "memory") return sparseTensor([nrCells, cellSize], this.words(rows, e));
+      if (field === "memory") return this.words(rows, e);
       const state = rows.state(first(e));
       if (field === "write_weights") return sparseTensor([nrCells], listed(state, state.writeList, this.writes(e), 0));
       const found: [number, number][] = [];
@@ -80,15 +101,19 @@ export class SparseGradients {
     });
   }
 
-  private words(rows: ElementRows, element: number): [number, number][] {
-    const { cellSize } = this.layout;
-    const found: [number, number][] = [...(this.unused[element] ?? [])];
+  private words(rows: ElementRows, element: number): SparseTensor {
+    const { nrCells, cellSize } = this.layout;
+    const words = new Map(this.unused[element]);
     const state = rows.state();
-    for (const [slot, row] of rows.usedRows().entries()) {
-      const from = state.cell(row) * cellSize;
-      for (const [i, value] of rows.gradient(slot).entries()) found.push([from + i, value]);
+    for (const [slot, row] of rows.usedRows().entries()) words.set(state.cell(row), rows.gradient(slot));
+    const cells = Float64Array.from(words.keys()).sort();
+    const positions = new Float64Array(cells.length * cellSize);
+    const values = new Float32Array(cells.length * cellSize);
+    for (const [n, cell] of cells.entries()) {
+      values.set(words.get(cell) as Float32Array, n * cellSize);
+      for (let i = 0; i < cellSize; i++) positions[n * cellSize + i] = cell * cellSize + i;
     }
-    return found;
+    return { shape: [nrCells, cellSize], positions, values };
   }
 }
 
