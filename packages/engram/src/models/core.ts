@@ -123,7 +123,7 @@ export class Core {
         batchFirst: true,
         lengths: undefined,
         record: false,
-        recompute: false,
+        recompute: 0,
         passThroughMemory: true,
         dropout: undefined,
       };

@@ -11,6 +11,7 @@ import type { Network } from "./network.js";
 import { type DNCOptions, type ModelConfig, type ModelType, resolveOptions } from "./options.js";
 import type { Parameter } from "./parameters.js";
 import type { Call } from "./sequences.js";
+import { recomputedSteps } from "./shards.js";
 import { checkStateTensors, emptyState, State, type StateTensor } from "./state.js";
 import { backwardResult, keepOn, Tapes } from "./tapes.js";
 
@@ -301,7 +302,7 @@ export abstract class Model {
       batchFirst,
       lengths,
       record,
-      recompute,
+      recompute: recompute ? recomputedSteps(steps, !this.network.memory.hasClock) : 0,
       passThroughMemory,
       dropout: drops ? this.core.dropoutKey(this.trainingForwards++) : undefined,
     };

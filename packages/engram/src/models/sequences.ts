@@ -16,8 +16,8 @@ const stepPass: Pass = { record: false, passThroughMemory: true, dropout: undefi
 
 export interface Call extends CallShape {
   readonly record: boolean;
-  /** Keep saved points only, and run forward again between them when going back. */
-  readonly recompute: boolean;
+  /** Keep saved points only, so many time steps apart, and run forward again between them going back; 0: keep everything. */
+  readonly recompute: number;
   readonly passThroughMemory: boolean;
   readonly dropout: DropoutKey | undefined;
 }
@@ -30,7 +30,7 @@ export interface AccessWatcher {
 /** First steps of the passes of a call, and T. */
 function passBounds(call: Call): number[] {
   const { steps } = call;
-  const span = !call.record ? UNRECORDED_STEPS : call.recompute ? Math.max(1, Math.ceil(Math.sqrt(steps))) : steps;
+  const span = !call.record ? UNRECORDED_STEPS : call.recompute || steps;
   const bounds: number[] = [];
   for (let t = 0; t < steps; t += span) bounds.push(t);
   return [...bounds, steps];
@@ -122,8 +122,8 @@ export class Sequences implements Residence {
       this.saved.push([]);
       shard.startCall();
       for (let p = 0; p + 1 < bounds.length; p++) {
-        if (call.record && call.recompute) this.saved[i]?.push(shard.snapshot());
-        this.pass(shard, i, p, bounds, call.record && !call.recompute, input, i === 0 ? watcher : undefined);
+        if (call.record && call.recompute > 0) this.saved[i]?.push(shard.snapshot());
+        this.pass(shard, i, p, bounds, call.record && call.recompute === 0, input, i === 0 ? watcher : undefined);
         this.scatter(shard, output);
       }
     }
@@ -188,10 +188,10 @@ export class Sequences implements Residence {
     const call = this.call as Call;
     const bounds = passBounds(call);
     for (const [i, shard] of this.shards.entries()) {
-      const end = call.recompute ? shard.snapshot() : undefined;
+      const end = call.recompute > 0 ? shard.snapshot() : undefined;
       let later = stateGradients === undefined ? undefined : this.shardGradients(i, stateGradients);
       for (let p = bounds.length - 2; p >= 0; p--) {
-        if (call.recompute) {
+        if (call.recompute > 0) {
           shard.restore(this.saved[i]?.[p] as ShardSnapshot);
           this.pass(shard, i, p, bounds, true, input, undefined);
         }

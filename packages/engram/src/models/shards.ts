@@ -44,6 +44,15 @@ function split(total: number, parts: number): ShardRange[] {
   return ranges;
 }
 
+/** Passes of a sparse memory that is run forward again: each hands over its state and its gradients, which grow with the cells touched. */
+const MAX_SPARSE_PASSES = 16;
+
+/** Time steps to run forward again at a time, going back through `steps`: about as many are kept as there are saved points. */
+export function recomputedSteps(steps: number, isDense: boolean): number {
+  const passes = Math.ceil(Math.sqrt(steps));
+  return Math.ceil(steps / (isDense ? passes : Math.min(passes, MAX_SPARSE_PASSES)));
+}
+
 /** What of a call decides its rows. */
 export interface CallShape {
   readonly batch: number;

@@ -64,7 +64,7 @@ export class Tapes {
 export function keepOn(tape: Tape, result: ForwardResult, call: Call, input: Float32Array): void {
   tape.result = result;
   tape.call = call;
-  tape.input = call.recompute ? input.slice() : undefined;
+  tape.input = call.recompute > 0 ? input.slice() : undefined;
   tape.uses++;
 }
 

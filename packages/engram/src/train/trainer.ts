@@ -7,7 +7,7 @@ import type { Core } from "../models/core.js";
 import { Staging } from "../models/core.js";
 import { checkFinite, checkLengths, checkTensor, type TensorLike } from "../models/inputs.js";
 import type { Model } from "../models/model.js";
-import { lanes } from "../models/shards.js";
+import { lanes, recomputedSteps } from "../models/shards.js";
 import { rangesOf } from "../models/state.js";
 import type { Tensor } from "../tensor.js";
 import { LaneRunner, type StepJob } from "./laneRunner.js";
@@ -235,7 +235,9 @@ export class Trainer {
       dropout: dropout > 0 ? core.dropoutKey(model.forwardCount) : undefined,
       chunk: this.options.chunk ?? steps,
       recompute:
-        recompute && this.options.readout === "each" ? Math.max(1, Math.ceil(Math.sqrt(Math.min(steps, this.options.chunk ?? steps)))) : 0,
+        recompute && this.options.readout === "each"
+          ? recomputedSteps(Math.min(steps, this.options.chunk ?? steps), !model.network.memory.hasClock)
+          : 0,
       carryState: this.options.carryState,
       input,
       target: staged.target.put(target.data),
