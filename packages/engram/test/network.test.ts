@@ -4,7 +4,7 @@ import type { Model } from "../src/models/model.js";
 import type { StateTensor } from "../src/models/state.js";
 import type { Tensor } from "../src/tensor.js";
 import { seeded } from "./random.js";
-import { type ReferenceRun, type ReferenceState, runReference, type Vector, vector } from "./reference/network.js";
+import { type ReferenceRun, referenceState, runReference, type Vector, vector } from "./reference/network.js";
 import {
   createModel,
   dense,
@@ -49,14 +49,6 @@ function rowsOf(model: Model, { data, shape }: Tensor, element: number): Float32
   });
 }
 
-function referenceState(tensors: ReadonlyMap<string, Tensor>, element: number): ReferenceState {
-  const own = stateElements(tensors, element, 1);
-  const isClock = (name: string) => name.endsWith(".clock");
-  const vectors = new Map([...own].filter(([name]) => !isClock(name)).map(([name, { data }]) => [name, vector(data)]));
-  const memories = new Set([...own.keys()].filter((name) => name.startsWith("memory.")).map((name) => name.split(".")[1]));
-  return { vectors, clocks: [...memories].map((m) => own.get(`memory.${m}.clock`)?.data[0] ?? 0) };
-}
-
 function largest(values: Iterable<number>): number {
   let most = 0;
   for (const value of values) most = Math.max(most, Math.abs(value));
@@ -81,7 +73,9 @@ class Comparison {
     this.weights = new Map([...model.stateDict()].map(([name, { data }]) => [name, vector(data)]));
     this.runs = Array.from({ length: call.batch }, (_, b) => {
       const steps = rowsOf(model, input, b).slice(0, this.length(b));
-      return runReference(model.type, model.config, this.weights, steps, referenceState(start, b), call.passThroughMemory);
+      return runReference(model.type, model.config, this.weights, steps, referenceState(start, b), {
+        passThroughMemory: call.passThroughMemory,
+      });
     });
   }
 

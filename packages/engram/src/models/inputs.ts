@@ -1,7 +1,8 @@
 // Checks what callers hand in, at the public edge and before anything changes: shapes against a legend such as [B, T, X], values
 // finite, lengths in range.
 import type { Engine } from "../engine/engine.js";
-import { ShapeError } from "../errors.js";
+import { ConfigError, ShapeError } from "../errors.js";
+import { didYouMean } from "../suggest.js";
 import { sizeOf, type Tensor } from "../tensor.js";
 
 export type NestedNumbers = readonly number[] | readonly NestedNumbers[];
@@ -39,14 +40,19 @@ function nestedShape(value: NestedNumbers): number[] {
 function flatten(what: string, value: NestedNumbers, shape: readonly number[]): Float32Array {
   const data = new Float32Array(sizeOf(shape));
   let next = 0;
+  /** `next` counts the elements so far: what it says of the outer axes is where we are. */
+  const place = (axis: number) => `[${positionOf(next, shape).slice(0, axis).join(", ")}]`;
   const fill = (level: unknown, axis: number) => {
     if (axis === shape.length) {
-      if (typeof level !== "number") throw new ShapeError(`${what} must hold numbers, got a ${typeof level} inside the nested array`);
+      if (typeof level !== "number") throw new ShapeError(`${what} must hold numbers, got a ${typeof level} at ${place(axis)}`);
       data[next++] = level;
       return;
     }
     if (!Array.isArray(level) || level.length !== shape[axis]) {
-      throw new ShapeError(`${what} is ragged: every array at depth ${axis + 1} must have ${shape[axis]} entries`);
+      const got = Array.isArray(level) ? level.length : `a ${typeof level}`;
+      throw new ShapeError(
+        `${what} is ragged: the array at ${place(axis)} must have ${shape[axis]} entries as those before it, got ${got}`,
+      );
     }
     for (const inner of level) fill(inner, axis + 1);
   };
@@ -117,7 +123,8 @@ export function positionOf(index: number, shape: readonly number[]): number[] {
 export function checkLengths(what: string, lengths: ArrayLike<number> | undefined, batch: number, steps: number): Int32Array | undefined {
   if (lengths === undefined) return undefined;
   if (lengths === null || typeof lengths !== "object" || lengths.length !== batch) {
-    throw new ShapeError(`${what}: lengths must be an array of B = ${batch} numbers, got ${lengths?.length ?? typeof lengths}`);
+    const got = lengths === null ? "null" : (lengths.length ?? `a ${typeof lengths}`);
+    throw new ShapeError(`${what}: lengths must be an array of B = ${batch} numbers, got ${got}`);
   }
   for (let b = 0; b < batch; b++) {
     const length = lengths[b];
@@ -127,4 +134,19 @@ export function checkLengths(what: string, lengths: ArrayLike<number> | undefine
   }
   const checked = Int32Array.from(lengths);
   return checked.every((length) => length === steps) ? undefined : checked;
+}
+
+/**
+ * Checks the names of a call's options, and that those of `flags` are booleans.
+ * @throws {ConfigError} naming the option, and the nearest right one
+ */
+export function checkCallOptions(what: string, options: object, names: readonly string[], flags: readonly string[]): void {
+  if (typeof options !== "object" || options === null) throw new ConfigError(`${what}: options must be an object, got ${String(options)}`);
+  for (const [name, value] of Object.entries(options)) {
+    if (!names.includes(name))
+      throw new ConfigError(`${what}: unknown option '${name}'${didYouMean(name, names)} (known: ${names.join(", ")})`);
+    if (flags.includes(name) && value !== undefined && typeof value !== "boolean") {
+      throw new ConfigError(`${what}: ${name} must be true or false, got ${String(value)}`);
+    }
+  }
 }

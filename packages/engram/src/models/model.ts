@@ -5,14 +5,15 @@ import type { Tensor } from "../tensor.js";
 import { sizeOf } from "../tensor.js";
 import { Core } from "./core.js";
 import { DebugRecorder } from "./debugTensors.js";
-import { type Axis, checkFinite, checkLengths, checkTensor, type TensorLike } from "./inputs.js";
+import { type Axis, checkCallOptions, checkFinite, checkLengths, checkTensor, type TensorLike } from "./inputs.js";
 import { createMemory } from "./memories.js";
 import type { Network } from "./network.js";
 import { type DNCOptions, type ModelConfig, type ModelType, resolveOptions } from "./options.js";
 import type { Parameter } from "./parameters.js";
 import type { Call } from "./sequences.js";
 import { recomputedSteps } from "./shards.js";
-import { checkStateTensors, emptyState, State, type StateTensor } from "./state.js";
+import { emptyState, State, type StateTensor } from "./state.js";
+import { checkStateTensors } from "./stateShapes.js";
 import { backwardResult, keepOn, Tapes } from "./tapes.js";
 
 export interface ForwardOptions {
@@ -44,6 +45,9 @@ export interface BackwardResult {
   /** Gradient with respect to the state the call began with; read it before the next forward. A sparse memory's parts are sparse. */
   readonly stateGrad: Map<string, StateTensor>;
 }
+
+const forwardFlags = ["resetExperience", "passThroughMemory"];
+const forwardOptions = [...forwardFlags, "lengths"];
 
 export abstract class Model {
   /** All options, resolved. */
@@ -96,13 +100,14 @@ export abstract class Model {
    */
   forward(input: TensorLike, state?: State, options: ForwardOptions = {}): ForwardResult {
     const where = this.where("forward");
+    checkCallOptions(where, options, forwardOptions, forwardFlags);
     const { batchFirst, inputSize, outputSize, debug } = this.config;
     const axes: Axis[] = batchFirst ? [{ letter: "B" }, { letter: "T" }] : [{ letter: "T" }, { letter: "B" }];
     const x = checkTensor(`${where}: input`, input, [...axes, { letter: "X", size: inputSize, from: "inputSize" }]);
     const [first, second] = x.shape as [number, number];
     const [batch, steps] = batchFirst ? [first, second] : [second, first];
     const lengths = checkLengths(where, options.lengths, batch, steps);
-    this.checkState(where, state, batch);
+    if (state !== undefined) this.checkState(where, state, batch);
     const at = this.core.input.put(x.data);
     checkFinite(this.core.engine, `${where}: input`, at, x.shape);
 
@@ -130,8 +135,10 @@ export abstract class Model {
    * @param outputGrad gradient of the loss with respect to the output, of its shape
    * @throws {StateError} when that call was gone back through already, or is no longer kept (see maxTapes)
    */
-  backward(outputGrad: TensorLike, { of, stateGrad }: BackwardOptions = {}): BackwardResult {
+  backward(outputGrad: TensorLike, options: BackwardOptions = {}): BackwardResult {
     const where = this.where("backward");
+    checkCallOptions(where, options, ["of", "stateGrad"], []);
+    const { of, stateGrad } = options;
     const tape = this.tapes.find(where, of);
     const { call } = tape as { call: Call };
     const { output } = tape.result as ForwardResult;
@@ -141,7 +148,7 @@ export abstract class Model {
       outputGrad,
       letters.map((letter, i) => ({ letter, size: output.shape[i] as number })),
     );
-    if (stateGrad !== undefined) checkStateTensors(this.network, call.batch, stateGrad);
+    if (stateGrad !== undefined) checkStateTensors(`${where}: stateGrad`, this.network, call.batch, stateGrad);
     const { core } = this;
     const dOutput = core.output.put(dy.data);
     checkFinite(core.engine, `${where}: outputGrad`, dOutput, dy.shape);
@@ -308,8 +315,7 @@ export abstract class Model {
     };
   }
 
-  private checkState(call: string, state: State | undefined, batch: number | undefined): void {
-    if (state === undefined) return;
+  private checkState(call: string, state: State, batch: number | undefined): void {
     if (!(state instanceof State)) {
       throw new StateError(
         `${call}: state must be a State, from forward, initialState or State.from, got ${state === null ? "null" : typeof state}`,

@@ -1,14 +1,13 @@
 // The state of a model between calls, as a value: what it says never changes after it was returned (`step` on that very state
 // aside). Its content is either kept here, as ordinary garbage-collected data, or still lies in the engine that computed it, until
 // something else is about to be written there.
-import { ShapeError, StateError } from "../errors.js";
 import type { FieldValues, MemorySnapshot, SparseTensor } from "../memory/memory.js";
 import { sizeOf, type Tensor } from "../tensor.js";
-import { controllerShapes, controllerTensors, decodeController, encodeController } from "./controllerState.js";
-import { describeShape } from "./inputs.js";
+import { controllerTensors, decodeController, encodeController } from "./controllerState.js";
 import type { Network } from "./network.js";
 import type { ShardSnapshot } from "./shardSequence.js";
 import { type ShardRange, shardRanges } from "./shards.js";
+import { checkWholeState } from "./stateShapes.js";
 
 /** A tensor of a batch of which most values are zero: the others with their positions, `rank` indices each, in order. */
 export interface SparseStateTensor {
@@ -51,11 +50,7 @@ export class State {
    */
   static from(model: HasNetwork, tensors: ReadonlyMap<string, StateTensor>): State {
     const { network } = model;
-    const batch = batchOf(tensors);
-    checkStateTensors(network, batch, tensors);
-    const missing = [...stateShapes(network, batch).keys()].filter((name) => !tensors.has(name) && !name.endsWith(".clock"));
-    if (missing.length > 0)
-      throw new StateError(`State.from: missing ${missing.join(", ")}; initialState(${batch}).tensors() gives all of them`);
+    const batch = checkWholeState("State.from: tensors", network, tensors);
     const ranges = rangesOf(network, batch);
     const dense = onlyDense(tensors);
     return new State(
@@ -277,44 +272,4 @@ function clockOf(m: number, tensors: ReadonlyMap<string, StateTensor>): number {
   let largest = 0;
   for (const value of values) largest = Math.max(largest, value);
   return largest;
-}
-
-/** B, from the first tensor that tells. */
-function batchOf(tensors: ReadonlyMap<string, StateTensor>): number {
-  for (const [name, { shape }] of tensors) {
-    if (name.endsWith(".clock")) continue;
-    const batch = name.startsWith("controller_hidden.") ? shape[1] : shape[0];
-    if (batch !== undefined && Number.isSafeInteger(batch) && batch > 0) return batch;
-  }
-  throw new StateError("State.from: the tensors do not tell the batch size: give at least read_vectors [B, R·W]");
-}
-
-/** Every name and shape a state of the model may have. */
-export function stateShapes(network: Network, batch: number): Map<string, readonly number[]> {
-  const shapes = controllerShapes(network, batch);
-  for (let m = 0; m < network.numMemories; m++) {
-    for (const { name, shape } of network.memory.stateFields) shapes.set(`memory.${m}.${name}`, [batch, ...shape]);
-    if (network.memory.hasClock) shapes.set(`memory.${m}.clock`, [1]);
-  }
-  return shapes;
-}
-
-/** @throws for a name the model does not have, a wrong shape, or a value that is not finite */
-export function checkStateTensors(network: Network, batch: number, tensors: ReadonlyMap<string, StateTensor>): void {
-  const shapes = stateShapes(network, batch);
-  for (const [name, tensor] of tensors) {
-    const shape = shapes.get(name);
-    if (shape === undefined) {
-      throw new StateError(`state tensor ${name} is not one of this ${network.type.toUpperCase()}'s: ${[...shapes.keys()].join(", ")}`);
-    }
-    if (describeShape(tensor.shape) !== describeShape(shape)) {
-      throw new ShapeError(`state tensor ${name} must be ${describeShape(shape)}, got ${describeShape(tensor.shape)}`);
-    }
-    const values = "data" in tensor ? tensor.data : tensor.values;
-    if ("data" in tensor && values.length !== sizeOf(shape)) {
-      throw new ShapeError(`state tensor ${name} must hold ${sizeOf(shape)} values, got ${values.length}`);
-    }
-    const bad = values.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) throw new ShapeError(`state tensor ${name} must be finite, got ${values[bad]} as value ${bad}`);
-  }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { centralDifferences, dot } from "../centralDifferences.js";
-import { createModel, randomOptions, randomState, randomTensor, stateElements } from "../wholeModels.js";
-import { type ReferenceState, runReference, type Vector, vector } from "./network.js";
+import { createModel, randomOptions, randomState, randomTensor } from "../wholeModels.js";
+import { referenceState, runReference, type Vector, vector } from "./network.js";
 
 const steps = 2;
 
@@ -21,13 +21,7 @@ test.each(cases)("the float64 network's gradients are within 1e-6 of central dif
   const names = [...model.stateDict().keys()];
   const inputs = Array.from({ length: steps }, (_, t) => randomTensor([2], t).data);
   const dOutputs = Array.from({ length: steps }, (_, t) => randomTensor([2], 10 + t).data);
-  const tensors = stateElements(randomState(model, 1, 5).tensors(), 0, 1);
-  const clocks = [...tensors].filter(([name]) => name.endsWith(".clock")).map(([, { data }]) => data[0] as number);
-  const memories = model.network.numMemories;
-  const start: ReferenceState = {
-    vectors: new Map([...tensors].filter(([name]) => !name.endsWith(".clock")).map(([name, { data }]) => [name, vector(data)])),
-    clocks: clocks.length > 0 ? clocks : Array.from({ length: memories }, () => 0),
-  };
+  const start = referenceState(randomState(model, 1, 5).tensors(), 0);
   const weights = new Map([...model.stateDict()].map(([name, { data }]) => [name, vector(data)]));
   const run = () => runReference(type, model.config, weights, inputs, start);
   const dFinal = randomTensor([model.config.numHiddenLayers * model.config.hiddenSize], 20).data;

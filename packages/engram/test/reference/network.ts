@@ -3,6 +3,8 @@
 //
 // A Vector is a value with its gradient. Weights are matrices row by row.
 import type { ModelConfig, ModelType } from "../../src/models/options.js";
+import type { Tensor } from "../../src/tensor.js";
+import { stateElements } from "../wholeModels.js";
 import { gru, gruBackward, lstm, lstmBackward, rnn, rnnBackward } from "./cells.js";
 import { type Fields, type ReferenceMemory, referenceMemory } from "./memories.js";
 
@@ -17,6 +19,14 @@ export type Weights = ReadonlyMap<string, Vector>;
 export interface ReferenceState {
   readonly vectors: ReadonlyMap<string, Vector>;
   readonly clocks: readonly number[];
+}
+
+/** What the outputs of a cell below the top one are multiplied by at a time step. */
+export type DropoutFactors = (t: number, layer: number, cell: number) => ArrayLike<number>;
+
+export interface RunOptions {
+  readonly passThroughMemory?: boolean;
+  readonly dropout?: DropoutFactors | undefined;
 }
 
 export interface ReferenceRun {
@@ -108,6 +118,12 @@ class Tape {
     });
   }
 
+  /** x ∘ factors */
+  scale(x: Vector, factors: ArrayLike<number>): Vector {
+    const scaled = (values: Float64Array<ArrayBuffer>) => values.map((value, i) => value * (factors[i] as number));
+    return this.keep(scaled(x.value), (gradient) => addTo(x.gradient, 0, scaled(gradient)));
+  }
+
   /** Clamped to ±bound; unclamped for 0. */
   clamp(x: Vector, bound: number): Vector {
     if (bound === 0) return x;
@@ -136,6 +152,7 @@ class Walk {
   private readonly clocks: number[];
   private readonly initialReads: Vector;
   private reads: Vector;
+  private t = 0;
   private readonly memory: ReferenceMemory;
 
   constructor(
@@ -143,6 +160,7 @@ class Walk {
     private readonly config: ModelConfig,
     private readonly weights: Weights,
     start: ReferenceState,
+    private readonly options: RunOptions,
   ) {
     const { numLayers, numHiddenLayers, hiddenSize, rnnType } = config;
     this.memory = referenceMemory(type, config);
@@ -164,8 +182,9 @@ class Walk {
   }
 
   /** One time step: y_t. */
-  step(x: Vector, passThroughMemory: boolean): Vector {
+  step(x: Vector): Vector {
     const { tape, config } = this;
+    const { passThroughMemory = true } = this.options;
     let below = x;
     let reads = config.readFeedback ? this.reads : this.initialReads;
     let hidden = x;
@@ -175,6 +194,7 @@ class Walk {
       below = hidden;
     }
     this.reads = reads;
+    this.t++;
     return tape.linear(this.weight("output.weight"), this.weight("output.bias"), tape.concat(hidden, reads));
   }
 
@@ -195,7 +215,8 @@ class Walk {
       const fromInput = this.tape.linear(this.weight(name("weight_ih")), bias("ih"), x);
       const fromHidden = this.tape.linear(this.weight(name("weight_hh")), bias("hh"), hidden.h);
       this.cell(hidden, fromInput, fromHidden);
-      x = hidden.h;
+      const factors = k < numHiddenLayers - 1 ? this.options.dropout?.(this.t, l, k) : undefined;
+      x = factors === undefined ? hidden.h : this.tape.scale(hidden.h, factors);
     }
     return this.tape.clamp(x, clip);
   }
@@ -283,6 +304,15 @@ function fieldsOf(vectors: Record<string, Vector>, of: "value" | "gradient"): Fi
   return Object.fromEntries(Object.entries(vectors).map(([name, value]) => [name, value[of]]));
 }
 
+/** One element of a batch's state. */
+export function referenceState(tensors: ReadonlyMap<string, Tensor>, element: number): ReferenceState {
+  const own = stateElements(tensors, element, 1);
+  const isClock = (name: string) => name.endsWith(".clock");
+  const vectors = new Map([...own].filter(([name]) => !isClock(name)).map(([name, { data }]) => [name, vector(data)]));
+  const memories = new Set([...own.keys()].filter((name) => name.startsWith("memory.")).map((name) => name.split(".")[1]));
+  return { vectors, clocks: [...memories].map((m) => own.get(`memory.${m}.clock`)?.data[0] ?? 0) };
+}
+
 /** Runs one element over its steps. */
 export function runReference(
   type: ModelType,
@@ -290,10 +320,10 @@ export function runReference(
   weights: Weights,
   inputs: readonly ArrayLike<number>[],
   start: ReferenceState,
-  passThroughMemory = true,
+  options: RunOptions = {},
 ): ReferenceRun {
-  const walk = new Walk(type, config, weights, start);
+  const walk = new Walk(type, config, weights, start, options);
   const steps = inputs.map((input) => vector(input));
-  const outputs = steps.map((x) => walk.step(x, passThroughMemory));
+  const outputs = steps.map((x) => walk.step(x));
   return { inputs: steps, outputs, start, final: walk.state(), back: () => walk.tape.back() };
 }
