@@ -87,8 +87,8 @@ export const descriptors = {
 ${structs.map(({ name, fields }) => `  ${name}: [${fields.map((f) => `"${f}"`).join(", ")}],`).join("\n")}
 } as const;
 
-export const plainModule = "${plain.toString("base64")}";
-export const sharedModule = "${shared.toString("base64")}";
+export const plainModule: string = "${plain.toString("base64")}";
+export const sharedModule: string = "${shared.toString("base64")}";
 `,
 );
 console.log(`kernels: ${signatures.length} exports, ${plain.length} bytes plain, ${shared.length} bytes shared`);
