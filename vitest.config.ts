@@ -5,7 +5,7 @@ const report = process.env.ENGRAM_TEST_REPORT;
 
 export default defineConfig({
   test: {
-    include: ["packages/*/{src,kernels,test}/**/*.test.ts", "bench/*.test.js"],
+    include: ["packages/*/{src,kernels,test}/**/*.test.ts", "{bench,examples}/*.test.js"],
     setupFiles: ["packages/engram/test/matchers.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,

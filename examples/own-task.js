@@ -40,5 +40,5 @@ const reversal = {
 const { inputSize, outputSize } = reversal;
 const model = new DNC({ inputSize, outputSize, hiddenSize: 64, numHiddenLayers: 1, nrCells: 16, cellSize: 16, readHeads: 1 });
 const trainer = new Trainer(model, { loss: reversal.loss, readout: reversal.readout, learningRate: 0.007, clipGradNorm: 10 });
-for await (const { iteration, loss } of trainer.run({ task: reversal, iterations: 1000, yieldMs: 500 })) console.log(iteration, loss);
+for await (const { iteration, loss } of trainer.run({ task: reversal, iterations: 1200, yieldMs: 500 })) console.log(iteration, loss);
 console.log(await evaluate(model, reversal, { lengths: [4], samples: 1000, rng: new Random(1) }));
