@@ -96,7 +96,9 @@ function resultOf({ case: given, contender, failure, rounds, hello, prepared }) 
   return {
     ...base,
     ms: summarize(rounds.flatMap((round) => round.times)),
+    cpuMs: summarize(rounds.flatMap((round) => round.cpuTimes)),
     roundMs: rounds.map((round) => median(round.times)),
+    roundCpuMs: rounds.map((round) => median(round.cpuTimes)),
     roundGflops: side === "engram" ? rounds.map((round) => round.gflops) : undefined,
     peakBytes: last.peakBytes,
     memory: last.memory,

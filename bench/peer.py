@@ -7,7 +7,8 @@ Requests, each answered by one line of JSON ({"error": "..."} when it fails):
 
     {"op": "hello"}                                    versions, commit, threads, rate of its matrix product
     {"op": "prepare", "case": CASE}                    builds the model, checks one training step (finite numbers, a loss that falls)
-    {"op": "measure", "repetitions": n, "seconds": s}  times at most n steps, at least 2, for about s seconds: {"times": [ms, ...]}
+    {"op": "measure", "repetitions": n, "seconds": s}  times at most n steps, at least 2, for about s seconds: {"times": [ms, ...],
+                                                       "cpuTimes": [ms of processor time, ...], "peakBytes": n}
 
 A case names the model ("dnc", "sam", "sdnc"), what is timed ("train": forward, loss, backward, Adam; "forward": the sequence without
 gradients; "step": one time step without gradients, state carried) and the sizes, under the library's option names.
@@ -119,12 +120,13 @@ class Subject:
 
     def measure(self, repetitions, seconds):
         run = getattr(self, self.case["measure"])
-        times, begin = [], time.perf_counter()
+        times, cpu_times, begin = [], [], time.perf_counter()
         while len(times) < repetitions and (len(times) < 2 or time.perf_counter() - begin < seconds):
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             run()
             times.append(1e3 * (time.perf_counter() - start))
-        return {"times": times, "peakBytes": peak_bytes()}
+            cpu_times.append(1e3 * (time.process_time() - cpu_start))
+        return {"times": times, "cpuTimes": cpu_times, "peakBytes": peak_bytes()}
 
 
 def peak_bytes():

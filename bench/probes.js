@@ -12,7 +12,7 @@ const productSizes = [
 /** From the second-level cache, from the last-level cache or beyond, from memory. */
 const streamBytes = [256 * 2 ** 10, 8 * 2 ** 20, 192 * 2 ** 20];
 
-/** Seconds of one call: the fastest of several samples of about 10 ms each, since anything else only ever slows it. */
+/** Seconds of one call: the fastest of many samples of a few milliseconds, since whatever comes between only ever slows it. */
 function fastest(run) {
   run();
   let calls = 1;
@@ -21,8 +21,8 @@ function fastest(run) {
     for (let i = 0; i < calls; i++) run();
     return (performance.now() - start) / 1000;
   };
-  while (sample() < 0.005) calls *= 2;
-  return Math.min(...[1, 2, 3, 4, 5].map(sample)) / calls;
+  while (sample() < 0.0015) calls *= 2;
+  return Math.min(...Array.from({ length: 24 }, sample)) / calls;
 }
 
 function productRate(engine, [m, n, k]) {

@@ -16,7 +16,9 @@ const result = (side, threads, roundMs, more = {}) => ({
   threads,
   label: `${side} ${threads}`,
   roundMs,
+  roundCpuMs: roundMs.map((ms) => ms / 2),
   ms: { median: roundMs[1], smallest: roundMs[0] },
+  cpuMs: { median: roundMs[1] / 2 },
   ...more,
 });
 
@@ -32,12 +34,13 @@ test("ratios are taken round by round, against both cores and against the peer's
   expect(figures.ratioToFastest).toEqual({ median: 10, low: 10, high: 10 });
   expect(figures.fastest).toBe("pytorch-dnc 1");
   expect(figures.ratioOfBests).toBe(20);
+  expect(figures.ratioOfWork).toBe(5);
   expect(figures.met).toBe(true);
 });
 
-test("the share of the roofline is flops over time and the probe's rate of the same round", () => {
+test("the share of the roofline is flops over one thread's processor time and the probe's rate of the same round", () => {
   const [ours] = figuresOf(given, [result("engram", 1, [4, 5, 8], { roundGflops: [50, 40, 25] })]).results;
-  expect(ours.share).toBeCloseTo(productFlops(given) / 0.2e9, 12);
+  expect(ours.share).toBeCloseTo(productFlops(given) / 0.1e9, 12);
 });
 
 test("without the peer there is no ratio and no verdict", () => {
@@ -52,7 +55,7 @@ test("exponents leave out points below `from`, and say whether what is expected 
   const sweep = { cases: [1, 2, 4, 8].map((value) => ({ value })), expected: { exponent: 1, within: 0.1, from: 2 } };
   const exponent = exponentOf(
     sweep,
-    [9, 2, 4, 8].map((smallest) => ({ ms: { smallest } })),
+    [9, 2, 4, 8].map((smallest) => ({ cpuMs: { smallest } })),
   );
   expect(exponent.exponent).toBeCloseTo(1, 12);
   expect(exponent.met).toBe(true);

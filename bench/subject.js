@@ -108,19 +108,27 @@ export class Subject {
     this.model.step(this.stepInput, this.state);
   }
 
-  /** Each time is that of one run; runs of microseconds are timed many together. */
+  /** Each time is that of one run, in ms; runs of microseconds are timed many together. */
   measure(repetitions, seconds) {
     const run = this[this.case.measure].bind(this);
     const together = (calls) => {
+      const cpu = process.cpuUsage();
       const start = performance.now();
       for (let i = 0; i < calls; i++) run();
-      return performance.now() - start;
+      const time = performance.now() - start;
+      const { user, system } = process.cpuUsage(cpu);
+      return { time: time / calls, cpu: (user + system) / 1000 / calls };
     };
     let calls = 1;
-    while (together(calls) < 1) calls *= 2;
-    const times = [];
+    while (together(calls).time * calls < 1) calls *= 2;
+    const samples = [];
     const end = performance.now() + 1000 * seconds;
-    while (times.length < repetitions && (times.length < 3 || performance.now() < end)) times.push(together(calls) / calls);
-    return { times, peakBytes: peakBytes(), memory: this.model.memoryUsage() };
+    while (samples.length < repetitions && (samples.length < 3 || performance.now() < end)) samples.push(together(calls));
+    return {
+      times: samples.map((sample) => sample.time),
+      cpuTimes: samples.map((sample) => sample.cpu),
+      peakBytes: peakBytes(),
+      memory: this.model.memoryUsage(),
+    };
   }
 }

@@ -53,13 +53,17 @@ class Subject {
 
   measure(repetitions, seconds) {
     const times = [];
+    const cpuTimes = [];
     const end = performance.now() + 1000 * seconds;
     while (times.length < repetitions && (times.length < 3 || performance.now() < end)) {
+      const cpu = process.cpuUsage();
       const start = performance.now();
       this.train();
       times.push(performance.now() - start);
+      const { user, system } = process.cpuUsage(cpu);
+      cpuTimes.push((user + system) / 1000);
     }
-    return { times, peakBytes: process.memoryUsage().rss };
+    return { times, cpuTimes, peakBytes: process.memoryUsage().rss };
   }
 }
 
