@@ -63,6 +63,7 @@ export class DenseLayout {
   adjusted: i32; // û [Np]
   sortKeys: i32; // [N padded to 16]
   unwritten: i32; // 1 − w [Np], and two vectors of constants
+  pairs: i32; // [Np, 2]
   alongRows: i32; // L·v [Np, Rp], v what is read with (forward) or its gradient (backward)
   alongColumns: i32; // Lᵀ·v [Np, Rp]
   // For going back only.
@@ -96,7 +97,8 @@ export function denseForward(
 
 function accessForward(at: DenseLayout, reads: usize, xi: usize, next: usize, prev: usize, saved: usize, scratch: usize): void {
   const n = at.cells, np = at.paddedCells, w = at.width, r = at.heads, rp = at.paddedHeads;
-  const writeWeights = next + at.writeWeights, memory = next + at.memory, alongRows = scratch + at.alongRows, alongColumns = scratch + at.alongColumns;
+  const writeWeights = next + at.writeWeights, memory = next + at.memory;
+  const alongRows = scratch + at.alongRows, alongColumns = scratch + at.alongColumns;
   interfaceForward(xi, w, r);
   // 1. u
   usageForward(next + at.usage, prev + at.usage, prev + at.writeWeights, prev + at.readWeights, xi + at.freeGates, np, rp);
@@ -116,8 +118,8 @@ function accessForward(at: DenseLayout, reads: usize, xi: usize, next: usize, pr
   writeForward(memory, next + at.norms, prev + at.memory, writeWeights, xi + at.eraseVector, xi + at.writeVector, np, w);
   // 6. L with the reads along it, p
   linkForward(
-    next + at.linkMatrix, alongRows, alongColumns, scratch + at.unwritten, prev + at.linkMatrix, writeWeights, prev + at.precedence,
-    prev + at.readWeights, np, rp,
+    next + at.linkMatrix, alongRows, alongColumns, scratch + at.unwritten, scratch + at.pairs, prev + at.linkMatrix, writeWeights,
+    prev + at.precedence, prev + at.readWeights, np, r,
   );
   precedenceForward(next + at.precedence, prev + at.precedence, writeWeights, np);
   // 7. c_h
@@ -143,8 +145,9 @@ function memoryFill(at: usize, bytes: usize): void {
 }
 
 /**
- * Goes back through an access. `gradients`: per element the gradient with respect to the state at `next`, laid out as the state; becomes that with
- * respect to the state at `prev`. dInterface (written, padding 0) is with respect to ξ as the linear layer gave it.
+ * Goes back through an access. `gradients` has for each element the gradient with respect to the state at `next`, laid out as the
+ * state, and gets that with respect to the state at `prev`. dInterface (written, padding 0) is with respect to ξ as the linear layer
+ * gave it.
  */
 export function denseBackward(
   layout: usize, dInterface: usize, gradients: usize, dReads: usize, interfaceVectors: usize, next: usize, prev: usize, saved: usize,
@@ -192,8 +195,8 @@ function accessBackward(
   // 7. and 6. the reads along L, p and L
   linkBackward(
     d + at.linkMatrix, d + at.precedence, dWriteWeights, scratch + at.alongRows, scratch + at.alongColumns, scratch + at.outerLeft,
-    scratch + at.outerRight, scratch + at.unwritten, next + at.linkMatrix, prev + at.linkMatrix, writeWeights, prev + at.precedence,
-    prev + at.readWeights, dReadWeights, xi + at.readModes, xi + at.readModes + floats(rp), np, rp,
+    scratch + at.outerRight, scratch + at.unwritten, scratch + at.pairs, next + at.linkMatrix, prev + at.linkMatrix, writeWeights,
+    prev + at.precedence, prev + at.readWeights, dReadWeights, xi + at.readModes, xi + at.readModes + floats(rp), np, r,
   );
   linkedReadsBackward(
     d + at.readWeights, dXi + at.readModes, scratch + at.alongRows, scratch + at.alongColumns, prev + at.readWeights, xi + at.readModes,

@@ -51,8 +51,9 @@ export function readWeightsForward(
 }
 
 /**
- * The linked reads' part of it, from alongRows L·d and alongColumns Lᵀ·d of linkage.ts (d the gradient of w^r): with b = Lᵀ·w^r′ and f = L·w^r′,
- * dw^r′ = π_0∘(L·d) + π_1∘(Lᵀ·d), dπ_0 = Σ_i w^r′∘(L·d), dπ_1 = Σ_i w^r′∘(Lᵀ·d). So b and f need not be kept. Stores all three.
+ * The linked reads' part of it, from alongRows L·d and alongColumns Lᵀ·d of linkage.ts (d the gradient of w^r): as b = Lᵀ·w^r′ and
+ * f = L·w^r′, dw^r′ = π_0∘(L·d) + π_1∘(Lᵀ·d), dπ_0 = Σ_i w^r′∘(L·d), dπ_1 = Σ_i w^r′∘(Lᵀ·d). So b and f need not be kept. Stores
+ * all three.
  */
 export function linkedReadsBackward(
   dPrevReadWeights: usize, dModes: usize, alongRows: usize, alongColumns: usize, prevReadWeights: usize, modes: usize, paddedCells: i32,

@@ -2,26 +2,29 @@
 //   L_ij = (1 − w_i − w_j)·L′_ij + w_i·p′_j, L_ii = 0;  p = (1 − Σw)·p′ + w;  f_h = L·w^r′_h,  b_h = Lᵀ·w^r′_h.
 //
 // linkMatrix [Np, Np] row-major; weights, precedence [Np]; what a cell has for each head lies together, [Np, Rp]. Padding is zero
-// and stays zero. The matrix is taken four rows at a time, in short passes that find those rows in the nearest cache: so the
-// sums down the columns are loaded and stored once in four rows, and no pass needs more than the vector registers.
-import { accumulate, floats, flushTiny, splat, sumLanes, TINY, VECTOR, zero4 } from "./simd";
+// and stays zero. The matrix is taken four rows at a time, in short passes that find those rows in the nearest cache: no pass
+// needs more than the vector registers, and none has a long chain of operations from load to store.
+import { endReads, readRows, startReads } from "./linkReads";
+import { accumulate, floats, flushTiny, padded, splat, sumLanes, TINY, VECTOR, zero4 } from "./simd";
 
 /**
- * L, and with readings v = w^r′: forwardReads f = L·v, backwardReads b = Lᵀ·v, both [Np, Rp]. next may be prev. `unwritten` [Np + 8] is scratch.
+ * L, and with readings v = w^r′: alongRows f = L·v, alongColumns b = Lᵀ·v, both [Np, Rp]. next may be prev. Scratch: unwritten [Np + 8],
+ * pairs [Np, 2].
  */
 export function linkForward(
-  next: usize, forwardReads: usize, backwardReads: usize, unwritten: usize, prev: usize, writeWeights: usize, prevPrecedence: usize,
-  prevReadWeights: usize, paddedCells: i32, paddedHeads: i32,
+  next: usize, alongRows: usize, alongColumns: usize, unwritten: usize, pairs: usize, prev: usize, writeWeights: usize,
+  prevPrecedence: usize, prevReadWeights: usize, paddedCells: i32, heads: i32,
 ): void {
   const stride = floats(paddedCells);
   prepareRows(unwritten, writeWeights, stride);
-  memory.fill(backwardReads, 0, <usize>paddedCells * floats(paddedHeads));
+  startReads(alongColumns, pairs, prevReadWeights, paddedCells, heads);
   for (let i = 0; i < paddedCells; i += 4) {
     const row = <usize>i * stride;
     updateRows(next + row, prev + row, writeWeights + floats(i), unwritten, prevPrecedence, stride);
     clearDiagonal(next + row + floats(i), stride);
-    readRows(forwardReads, backwardReads, next + row, prevReadWeights, i, paddedCells, paddedHeads);
+    readRows(alongRows, alongColumns, next + row, prevReadWeights, pairs, i, paddedCells, heads);
   }
+  endReads(alongColumns, paddedCells, heads);
 }
 
 /** What the passes over rows need beside them: 1 − w [Np], and the two constants of `flushed`. */
@@ -34,7 +37,7 @@ function prepareRows(unwritten: usize, writeWeights: usize, stride: usize): void
   v128.store(unwritten, splat(TINY), 16);
 }
 
-/** flushTiny with its constants given: V8 sets up a constant vector in every round of a loop, but one loaded before it stays in a register. */
+/** flushTiny with its constants given: V8 sets up a constant vector anew in every round of a loop, but one loaded stays in a register. */
 // @ts-ignore: decorator
 @inline
 function flushed(v: v128, magnitude: v128, tiny: v128): v128 {
@@ -76,38 +79,6 @@ function clearDiagonal(at: usize, stride: usize): void {
   store<f32>(at + 3 * stride, 0, 12);
 }
 
-/** Rows i … i+3 of L (at `rows`) times v into alongRows [i … i+3], and their share of Lᵀ·v added into alongColumns. */
-function readRows(alongRows: usize, alongColumns: usize, rows: usize, v: usize, i: i32, paddedCells: i32, paddedHeads: i32): void {
-  const stride = floats(paddedCells), cellBytes = floats(paddedHeads);
-  for (let h: usize = 0; h < cellBytes; h += VECTOR) {
-    const mine = <usize>i * cellBytes + h;
-    const v0 = v128.load(v + mine), v1 = v128.load(v + mine + cellBytes);
-    const v2 = v128.load(v + mine + 2 * cellBytes), v3 = v128.load(v + mine + 3 * cellBytes);
-    let s0 = zero4(), s1 = zero4(), s2 = zero4(), s3 = zero4();
-    let row = rows, cell = v + h, column = alongColumns + h;
-    for (const end = rows + stride; row < end; row += 4) {
-      const x = v128.load(cell);
-      let sum = v128.load(column);
-      let link = v128.load_splat<f32>(row);
-      s0 = f32x4.add(s0, f32x4.mul(link, x)); sum = f32x4.add(sum, f32x4.mul(link, v0));
-      link = v128.load_splat<f32>(row + stride);
-      s1 = f32x4.add(s1, f32x4.mul(link, x)); sum = f32x4.add(sum, f32x4.mul(link, v1));
-      link = v128.load_splat<f32>(row + 2 * stride);
-      s2 = f32x4.add(s2, f32x4.mul(link, x)); sum = f32x4.add(sum, f32x4.mul(link, v2));
-      link = v128.load_splat<f32>(row + 3 * stride);
-      s3 = f32x4.add(s3, f32x4.mul(link, x)); sum = f32x4.add(sum, f32x4.mul(link, v3));
-      v128.store(column, sum);
-      cell += cellBytes;
-      column += cellBytes;
-    }
-    const to = alongRows + mine;
-    v128.store(to, s0);
-    v128.store(to + cellBytes, s1);
-    v128.store(to + 2 * cellBytes, s2);
-    v128.store(to + 3 * cellBytes, s3);
-  }
-}
-
 /** p; may be prevPrecedence. */
 export function precedenceForward(precedence: usize, prevPrecedence: usize, writeWeights: usize, paddedCells: i32): void {
   const bytes = floats(paddedCells);
@@ -130,28 +101,29 @@ function sumOf(values: usize, bytes: usize): f32 {
  * Undoes linkForward and precedenceForward. dLink [Np, Np] and dPrecedence come in with respect to L and p and leave with respect to L′ and
  * p′ (flushed); adds into dWriteWeights. The reads' own gradients are df = π_f∘d and db = π_b∘d, d = dReadWeights [Np, Rp]: stores
  * alongRows L·d and alongColumns Lᵀ·d, [Np, Rp], from which the caller has dw^r′ = π_b∘(L·d) + π_f∘(Lᵀ·d) and the modes' gradients.
- * Scratch: `left` [Np, 2·Rp], `right` [2·Rp, Np], unwritten [Np + 8].
+ * Scratch: outerLeft and outerRight, Np·2·Rp each, unwritten [Np + 8], pairs [Np, 2].
  */
 export function linkBackward(
-  dLink: usize, dPrecedence: usize, dWriteWeights: usize, alongRows: usize, alongColumns: usize, left: usize, right: usize, unwritten: usize,
-  next: usize, prev: usize, writeWeights: usize, prevPrecedence: usize, prevReadWeights: usize, dReadWeights: usize, backwardModes: usize,
-  forwardModes: usize, paddedCells: i32, paddedHeads: i32,
+  dLink: usize, dPrecedence: usize, dWriteWeights: usize, alongRows: usize, alongColumns: usize, outerLeft: usize, outerRight: usize,
+  unwritten: usize, pairs: usize, next: usize, prev: usize, writeWeights: usize, prevPrecedence: usize, prevReadWeights: usize,
+  dReadWeights: usize, backwardModes: usize, forwardModes: usize, paddedCells: i32, heads: i32,
 ): void {
-  const stride = floats(paddedCells), terms = 2 * paddedHeads;
+  const stride = floats(paddedCells), terms = 2 * heads;
   precedenceBackward(dPrecedence, dWriteWeights, prevPrecedence, writeWeights, paddedCells);
-  outerFactors(left, right, prevReadWeights, dReadWeights, backwardModes, forwardModes, paddedCells, paddedHeads);
+  outerFactors(outerLeft, outerRight, prevReadWeights, dReadWeights, backwardModes, forwardModes, paddedCells, heads);
   prepareRows(unwritten, writeWeights, stride);
-  memory.fill(alongColumns, 0, <usize>paddedCells * floats(paddedHeads));
+  startReads(alongColumns, pairs, dReadWeights, paddedCells, heads);
   for (let i = 0; i < paddedCells; i += 4) {
     const row = <usize>i * stride;
-    readRows(alongRows, alongColumns, next + row, dReadWeights, i, paddedCells, paddedHeads);
-    addOuterRows(dLink + row, left + <usize>i * floats(terms), right, paddedCells, terms);
+    readRows(alongRows, alongColumns, next + row, dReadWeights, pairs, i, paddedCells, heads);
+    addOuterRows(dLink + row, outerLeft + <usize>i * floats(terms), outerRight, paddedCells, terms);
     clearDiagonal(dLink + row + floats(i), stride);
     for (let k = 0; k < 4; k += 2) {
       const pair = row + <usize>k * stride;
       updateRowsBackward(dLink + pair, dPrecedence, dWriteWeights, i + k, prev + pair, writeWeights, unwritten, prevPrecedence, stride);
     }
   }
+  endReads(alongColumns, paddedCells, heads);
   for (let at: usize = 0; at < stride; at += VECTOR) v128.store(dPrecedence + at, flushTiny(v128.load(dPrecedence + at)));
 }
 
@@ -169,29 +141,32 @@ function precedenceBackward(dPrecedence: usize, dWriteWeights: usize, prevPreced
   }
 }
 
-// dL += Σ_h df_h·w^r′_hᵀ + w^r′_h·db_hᵀ = left·right, left = [π_f∘d, π_b∘w^r′] a row of L, right = [w^r′; d] with one row a term.
+// dL += Σ_h df_h·w^r′_hᵀ + w^r′_h·db_hᵀ = left·right, left [Np, 2·R] = [π_f∘d, π_b∘w^r′], right [2·R, Np] = [w^r′; d]. Heads are
+// written four at a time, the last ones first, so that lanes of missing heads are written over by what belongs there.
 function outerFactors(
   left: usize, right: usize, prevReadWeights: usize, dReadWeights: usize, backwardModes: usize, forwardModes: usize, paddedCells: i32,
-  paddedHeads: i32,
+  heads: i32,
 ): void {
-  const cellBytes = floats(paddedHeads), stride = floats(paddedCells);
-  for (let h: usize = 0; h < cellBytes; h += VECTOR) {
-    const forwardMode = v128.load(forwardModes + h), backwardMode = v128.load(backwardModes + h);
-    let to = left + h;
-    for (let i: usize = 0; i < <usize>paddedCells * cellBytes; i += cellBytes) {
-      v128.store(to, f32x4.mul(forwardMode, v128.load(dReadWeights + i + h)));
-      v128.store(to + cellBytes, f32x4.mul(backwardMode, v128.load(prevReadWeights + i + h)));
-      to += 2 * cellBytes;
+  const cellBytes = floats(padded(heads)), headBytes = floats(heads);
+  for (let h: usize = cellBytes; h > 0; ) {
+    h -= VECTOR;
+    const ahead = v128.load(forwardModes + h), back = v128.load(backwardModes + h);
+    let to = left + h, d = dReadWeights + h, w = prevReadWeights + h;
+    for (const end = d + <usize>paddedCells * cellBytes; d < end; d += cellBytes) {
+      v128.store(to, f32x4.mul(ahead, v128.load(d)));
+      v128.store(to + headBytes, f32x4.mul(back, v128.load(w)));
+      to += 2 * headBytes;
+      w += cellBytes;
     }
   }
-  transposeCells(right, prevReadWeights, paddedCells, paddedHeads);
-  transposeCells(right + <usize>paddedHeads * stride, dReadWeights, paddedCells, paddedHeads);
+  transposeCells(right, prevReadWeights, paddedCells, heads);
+  transposeCells(right + <usize>heads * floats(paddedCells), dReadWeights, paddedCells, heads);
 }
 
 /** [Np, Rp] to [Rp, Np]. */
-function transposeCells(out: usize, cells: usize, paddedCells: i32, paddedHeads: i32): void {
-  const cellBytes = floats(paddedHeads), stride = floats(paddedCells);
-  for (let h = 0; h < paddedHeads; h += 4) {
+function transposeCells(out: usize, cells: usize, paddedCells: i32, heads: i32): void {
+  const cellBytes = floats(padded(heads)), stride = floats(paddedCells);
+  for (let h = 0; h < heads; h += 4) {
     let from = cells + floats(h), to = out + <usize>h * stride;
     for (const end = to + stride; to < end; to += VECTOR) {
       const a = v128.load(from), b = v128.load(from + cellBytes), c = v128.load(from + 2 * cellBytes), d = v128.load(from + 3 * cellBytes);

@@ -70,7 +70,10 @@ export function usageBackward(
   }
 }
 
-/** dψ to the read weights and free gates of the four heads at byte `heads`; returns dFreeGates. dψ/dx_h is the product of the others: no division. */
+/**
+ * dψ to the read weights and free gates of the four heads at byte `heads`; returns dFreeGates. A factor's gradient is the product of the
+ * others, without a division.
+ */
 // @ts-ignore: decorator
 @inline
 function retentionBackward(

@@ -253,6 +253,35 @@ describe("weights", () => {
     }
   });
 
+  test("link a cell to the one written before it, and reading forward follows the link", () => {
+    const bench = new DenseBench({ cells: 4, width: 2, heads: 1 });
+    const write = new Float32Array(interfaceSize(bench.sizes));
+    write.set([-20, 20, 20], write.length - 6); // no free gate; allocation gate and write gate open
+    write.set([-20, -20, 20], write.length - 3); // read by content
+    bench.tape.reserve(1, 4, false);
+    run(bench, [[write], [write], [write]], Int32Array.from([0]));
+    // To cells 0, 3 and 1: the first write's remainder of ε, ε², ε³ makes the last cell the least used.
+    expect(bench.field("linkMatrix")).toBeClose([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0], { atol: 1e-5 });
+    const follow = new Float32Array(write);
+    follow[follow.length - 4] = -20; // write gate shut
+    follow.set([-20, 20, -20], follow.length - 3); // read forward
+    const before = bench.field("readWeights");
+    run(bench, [[follow]], Int32Array.from([0]));
+    expect(bench.field("readWeights")).toBeClose([0, before[3] as number, 0, before[0] as number], { atol: 1e-5 });
+  });
+
+  test("and links never hold a number so small that it slows every loop over it", () => {
+    const bench = new DenseBench({ cells: 9, width: 4, heads: 2 });
+    const random = seeded(2);
+    bench.tape.reserve(1, 1, false);
+    for (let t = 0; t < 200; t++) {
+      run(bench, [[uniform(random, interfaceSize(bench.sizes), -9, 9)]], Int32Array.from([0]));
+      for (const name of ["readWeights", "writeWeights", "precedence", "linkMatrix"] as const) {
+        expect(bench.field(name).every((x) => x === 0 || Math.abs(x) >= 1e-30)).toBe(true);
+      }
+    }
+  });
+
   test.each([1e4, -1e4])("and gradients are finite for an interface of %d throughout, from an empty memory", (value) => {
     const bench = new DenseBench(size);
     bench.tape.reserve(1, 4, true);

@@ -68,6 +68,7 @@ function placeScratch(cells: number, paddedHeads: number) {
     adjusted: cells,
     sortKeys: (cells + 15) & ~15,
     unwritten: cells + 8,
+    pairs: 2 * cells,
     alongRows: cells * paddedHeads,
     alongColumns: cells * paddedHeads,
     dReadWeights: cells * paddedHeads,
