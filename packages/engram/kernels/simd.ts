@@ -39,6 +39,13 @@ export function sumLanes(v: v128): f32 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
 }
 
+// @ts-ignore: decorator
+@inline
+export function sumLanesOfInts(v: v128): i32 {
+  const pairs = i32x4.add(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
+  return i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1);
+}
+
 /** The four lane sums of four vectors as one vector, each summed in the order of sumLanes. */
 // @ts-ignore: decorator
 @inline

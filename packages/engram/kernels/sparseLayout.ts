@@ -39,7 +39,7 @@ export class SparseMemory {
   temporalRows: i32; // [R, 2, K_T padded] i32: backward, forward; -1 where there are fewer
   temporalWeights: i32; // [R, 2, K_T padded]
   ranks: i32; // [R, Kp + 2·K_T padded] i32, where each content, backward and forward entry stands in the head's list
-  linksRead: i32; // [R, 2, K_T padded, Ep] the links that led from the read lists before to the temporal entries
+  linksRead: i32; // [R, 2, K_T padded, 4 + Ep] the links that led from the read lists before to the temporal entries
   savedBytes: i32; // of the rows an access overwrote: [Sp, Wp], and their inverse norms [Sp]
   savedNorms: i32;
   writesBytes: i32; // of [Sp]
@@ -54,6 +54,8 @@ export class SparseMemory {
   untouchedCells: usize; // [K] i32
   accessed: usize; // [2·S] i32, distinct rows of an access
   accessedWeights: usize; // [2·S]
+  accessedCells: usize; // [2·S] i32
+  accessedOrder: usize; // [2·S] i32
   dSimilarities: usize; // [Kp]
   // scratch with links; K_L links a row
   precedenceRows: usize; // [K_L] i32, p' while p is made
@@ -61,10 +63,14 @@ export class SparseMemory {
   precedenceMet: usize; // [1 + K_L] i32, the last row found to have a link there
   newLinks: usize; // [K_L, Sp] i32, places of the links added from each row of p'
   newLinkCounts: usize; // [K_L] i32
-  candidates: usize; // [E · K_L] i32, rows that a reading reached
+  columnWeights: usize; // [K_L]
+  spreadReads: usize; // [S, R padded] the read lists before
+  candidates: usize; // [1 + S · K_L] i32, rows that a temporal reading reached
+  candidateSums: usize; // [1 + S · K_L, R padded], 0 between uses
+  leastSums: usize; // [R padded]
   mixedRows: usize; // [E] i32
   mixedWeights: usize; // [E]
-  mixedOrder: usize; // [E] i32
+  mixedCells: usize; // [E] i32
   mixedPlaces: usize; // [E] i32
   dContent: usize; // [Kp]
   dTemporal: usize; // [2, K_T padded]

@@ -3,10 +3,11 @@
 //   p = (1 - sum w) p' + w keeps its K_L largest.
 // Only rows and columns of written cells change, so only they are visited. Ties go to the lower cell.
 //
-// A row of L has `stride` places (a power of two, at least K_L) for its links, each with the row it leads from, -1 in a free one, and its weight,
-// 0 in a free one. A column knows the places of its links: place = row · stride + k. So a weight is kept once.
+// A row of L has `stride` places for its links (a power of two, at least K_L; those beyond K_L are never used), each with the row it leads from, -1 in
+// a free one, and its weight, 0 in a free one and infinite beyond K_L. A column knows the places of its links: place = row · stride + k. So a
+// weight is kept once. There is room for a weight at place -1, which loops write to no effect.
 import { noteOf } from "./linkNotes";
-import { floats, TINY } from "./simd";
+import { floats, TINY, zero4 } from "./simd";
 import { SparseMemory } from "./sparseLayout";
 import { entryOf, TouchedRows } from "./touchedRows";
 
@@ -17,17 +18,21 @@ export class Links {
   columns: usize; // [C, stride] i32
   weights: usize; // [C, stride]
   places: usize; // [C, stride] i32, -1 free
-  notes: usize; // [C] LinkNote, 0 between uses
+  notes: usize; // [C] LinkNote
   precedence: usize; // count and three unused words; [stride] i32 rows and [stride] weights, falling
 }
 
 /** The rows touched since there were `from` have no links yet. */
 export function startLinks(links: Links, from: i32, touched: i32): void {
-  const none = i32x4.splat(-1), zero = i32x4.splat(0);
-  for (let at = floats(from << links.shift), end = floats(touched << links.shift); at < end; at += 16) {
-    v128.store(links.columns + at, none);
-    v128.store(links.weights + at, zero);
-    v128.store(links.places + at, none);
+  const none = i32x4.splat(-1);
+  for (let row = from; row < touched; row++) {
+    const first = row << links.shift;
+    for (let at = floats(first), end = floats((row + 1) << links.shift); at < end; at += 16) {
+      v128.store(links.columns + at, none);
+      v128.store(links.weights + at, zero4());
+      v128.store(links.places + at, none);
+    }
+    for (let place = first + links.most; place < (row + 1) << links.shift; place++) store<f32>(links.weights + floats(place), Infinity);
   }
 }
 
@@ -69,50 +74,71 @@ function notePrecedence(s: SparseMemory, links: Links): i32 {
 /** A written row: its links decay and grow, and those of p' that it did not have compete for its places. */
 function updateRow(s: SparseMemory, rows: TouchedRows, links: Links, row: i32, w: f32, numBefore: i32): void {
   const first = row << links.shift;
-  for (let place = first, end = first + links.most; place < end; place++) {
+  const end = first + links.most;
+  for (let place = first; place < end; place++) {
     const column = load<i32>(links.columns + floats(place));
-    if (column < 0) continue;
     const note = noteOf(links.notes, column);
     const a = floats(note.precedence);
     const weight = (<f32>1 - w - note.written) * load<f32>(links.weights + floats(place)) + w * load<f32>(s.precedenceBefore + a);
     store<i32>(s.precedenceMet + a, row);
-    if (weight >= TINY) store<f32>(links.weights + floats(place), weight);
-    else removeLink(links, place);
+    store<f32>(links.weights + floats(place), weight);
+    if (!(weight >= TINY) && column >= 0) removeLink(links, place);
   }
+  let group = first;
+  let free = i32x4.bitmask(v128.load(links.columns + floats(group)));
   for (let a = 0; a < numBefore; a++) {
     const column = load<i32>(s.precedenceRows + floats(a));
     const weight = w * load<f32>(s.precedenceBefore + floats(a), 4);
     if (!(weight >= TINY)) break; // p' falls
     if (column == row || load<i32>(s.precedenceMet + floats(a), 4) == row) continue;
-    if (!addLink(s, rows, links, first, column, weight, a)) break;
+    while (free == 0 && group + 4 < end) {
+      group += 4;
+      free = i32x4.bitmask(v128.load(links.columns + floats(group)));
+    }
+    let place = free == 0 ? end : group + ctz(free);
+    free &= free - 1;
+    if (place >= end) {
+      place = first + weakestOf(links.weights + floats(first), 1 << links.shift);
+      const least = load<f32>(links.weights + floats(place));
+      if (weight < least) break; // and so are all that come after
+      place = lastOfEqualColumns(rows, links, first, place, least);
+      if (weight == least && columnCell(rows, links, place) < entryOf(rows.entries, column).cell) continue;
+      removeLink(links, place);
+    }
+    store<i32>(links.columns + floats(place), column);
+    store<f32>(links.weights + floats(place), weight);
+    const added = load<i32>(s.newLinkCounts + floats(a));
+    store<i32>(s.newLinks + <usize>(a * s.writesBytes) + floats(added), place);
+    store<i32>(s.newLinkCounts + floats(a), added + 1);
   }
 }
 
-/** A new link in its row, in the place of the weakest there; false when even that is stronger, and so than all that come after. */
+/** The first of the smallest of `count` weights, a multiple of 4. */
 // @ts-ignore: decorator
 @inline
-function addLink(s: SparseMemory, rows: TouchedRows, links: Links, first: i32, column: i32, weight: f32, a: i32): bool {
-  let weakest = first;
-  let least = load<f32>(links.weights + floats(first));
-  for (let place = first + 1, end = first + links.most; place < end; place++) {
-    const other = load<f32>(links.weights + floats(place));
-    if (other > least) continue;
-    if (other < least || (other > 0 && columnCell(rows, links, place) > columnCell(rows, links, weakest))) {
-      weakest = place;
-      least = other;
-    }
+function weakestOf(weights: usize, count: i32): i32 {
+  let smallest = v128.load(weights);
+  for (let at = weights + 16, end = weights + floats(count); at < end; at += 16) smallest = f32x4.pmin(smallest, v128.load(at));
+  smallest = f32x4.pmin(smallest, v128.shuffle<f32>(smallest, smallest, 2, 3, 0, 1));
+  smallest = f32x4.pmin(smallest, v128.shuffle<f32>(smallest, smallest, 1, 0, 3, 2));
+  let at = weights;
+  let found = i32x4.bitmask(f32x4.eq(v128.load(at), smallest));
+  while (found == 0 && at < weights + floats(count - 4)) {
+    at += 16;
+    found = i32x4.bitmask(f32x4.eq(v128.load(at), smallest));
   }
-  if (weight < least) return false;
-  if (least > 0) {
-    if (weight == least && columnCell(rows, links, weakest) < entryOf(rows.entries, column).cell) return true;
-    removeLink(links, weakest);
+  return <i32>((at - weights) >> 2) + (found == 0 ? 0 : ctz(found));
+}
+
+/** Among the places of a row from `place` on that hold `least`, the one of the highest cell. */
+// @ts-ignore: decorator
+@inline
+function lastOfEqualColumns(rows: TouchedRows, links: Links, first: i32, place: i32, least: f32): i32 {
+  let last = place;
+  for (let other = place + 1; other < first + links.most; other++) {
+    if (load<f32>(links.weights + floats(other)) == least && columnCell(rows, links, other) > columnCell(rows, links, last)) last = other;
   }
-  store<i32>(links.columns + floats(weakest), column);
-  store<f32>(links.weights + floats(weakest), weight);
-  const added = load<i32>(s.newLinkCounts + floats(a));
-  store<i32>(s.newLinks + <usize>(a * s.writesBytes) + floats(added), weakest);
-  store<i32>(s.newLinkCounts + floats(a), added + 1);
-  return true;
+  return last;
 }
 
 // @ts-ignore: decorator
@@ -147,10 +173,9 @@ function decayColumn(links: Links, column: i32, w: f32): void {
   let at = links.places + floats(column << links.shift);
   for (const end = at + floats(links.most); at < end; at += 4) {
     const place = load<i32>(at);
-    if (place < 0 || noteOf(links.notes, place >> links.shift).written != 0) continue;
-    const weight = (<f32>1 - w) * load<f32>(links.weights + floats(place));
-    if (weight >= TINY) store<f32>(links.weights + floats(place), weight);
-    else {
+    const weight = (noteOf(links.notes, place >> links.shift).written == 0 ? <f32>1 - w : <f32>1) * load<f32>(links.weights + floats(place));
+    store<f32>(links.weights + floats(place), weight);
+    if (!(weight >= TINY) && place >= 0) {
       store<i32>(at, -1);
       freePlace(links, place);
     }
@@ -161,36 +186,42 @@ function decayColumn(links: Links, column: i32, w: f32): void {
 function joinColumn(s: SparseMemory, rows: TouchedRows, links: Links, a: i32): void {
   const column = load<i32>(s.precedenceRows + floats(a));
   const places = links.places + floats(column << links.shift);
-  const mostBytes = floats(links.most);
+  const stride = 1 << links.shift;
+  const weights = s.columnWeights; // of its places, as in a row
+  for (let k = 0; k < stride; k++) {
+    const place = load<i32>(places + floats(k));
+    store<f32>(weights + floats(k), k >= links.most ? Infinity : place < 0 ? 0 : load<f32>(links.weights + floats(place)));
+  }
+  let weakest = weakestOf(weights, stride);
+  let least = load<f32>(weights + floats(weakest));
   for (let at = s.newLinks + <usize>(a * s.writesBytes), end = at + floats(load<i32>(s.newLinkCounts + floats(a))); at < end; at += 4) {
     const place = load<i32>(at);
     if (load<i32>(links.columns + floats(place)) != column) continue; // its row gave the place to another
     const weight = load<f32>(links.weights + floats(place));
-    let weakest = places;
-    let least = placeWeight(links, places);
-    for (let other = places + 4; other < places + mostBytes; other += 4) {
-      const otherWeight = placeWeight(links, other);
-      if (otherWeight > least) continue;
-      if (otherWeight < least || (least > 0 && rowCell(rows, links, load<i32>(other)) > rowCell(rows, links, load<i32>(weakest)))) {
-        weakest = other;
-        least = otherWeight;
-      }
-    }
-    const loser = load<i32>(weakest);
+    if (least > 0 && weight >= least) weakest = lastOfEqualRows(rows, links, places, weights, weakest, least);
+    const loser = load<i32>(places + floats(weakest));
     if (weight < least || (weight == least && rowCell(rows, links, loser) < rowCell(rows, links, place))) {
       freePlace(links, place);
       continue;
     }
     if (loser >= 0) freePlace(links, loser);
-    store<i32>(weakest, place);
+    store<i32>(places + floats(weakest), place);
+    store<f32>(weights + floats(weakest), weight);
+    weakest = weakestOf(weights, stride);
+    least = load<f32>(weights + floats(weakest));
   }
 }
 
+/** As lastOfEqualColumns, among a column's places. */
 // @ts-ignore: decorator
 @inline
-function placeWeight(links: Links, at: usize): f32 {
-  const place = load<i32>(at);
-  return place < 0 ? 0 : load<f32>(links.weights + floats(place));
+function lastOfEqualRows(rows: TouchedRows, links: Links, places: usize, weights: usize, first: i32, least: f32): i32 {
+  let last = first;
+  for (let k = first + 1; k < links.most; k++) {
+    if (load<f32>(weights + floats(k)) != least) continue;
+    if (rowCell(rows, links, load<i32>(places + floats(k))) > rowCell(rows, links, load<i32>(places + floats(last)))) last = k;
+  }
+  return last;
 }
 
 // @ts-ignore: decorator

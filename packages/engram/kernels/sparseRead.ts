@@ -1,7 +1,7 @@
 // The sparse read, r_h = sum_i w_h[i] M_i (models.md §3, step 5), and the note of what an access touched (step 6).
-import { accumulate, floats, splat, sumLanes, zero4 } from "./simd";
+import { accumulate, floats, splat, sumLanes, sumLanesOfInts, zero4 } from "./simd";
 import { SparseMemory } from "./sparseLayout";
-import { markAccessed, TouchedRows } from "./touchedRows";
+import { entryOf, markAccessed, TouchedRows } from "./touchedRows";
 
 /** A cell counts as accessed when its write weight and its read weights together exceed this. */
 export const ACCESS_THRESHOLD: f32 = 0.005;
@@ -81,12 +81,30 @@ export function noteAccess(s: SparseMemory, rows: TouchedRows, record: usize, no
       store<f32>(weights + floats(place), load<f32>(weights + floats(place)) + load<f32>(record + s.readWeights + at));
     }
   }
+  let numAccessed: usize = 0;
   for (let at: usize = 0, end = floats(count); at < end; at += 4) {
     const row = load<i32>(accessed + at);
     store<i32>(marks + floats(row), 0);
     if (recorded) giveSlot(rows, row);
-    if (load<f32>(weights + at) > ACCESS_THRESHOLD) markAccessed(rows, row, now);
+    store<i32>(accessed + numAccessed, row);
+    store<i32>(s.accessedCells + numAccessed, entryOf(rows.entries, row).cell);
+    if (load<f32>(weights + at) > ACCESS_THRESHOLD) numAccessed += 4;
   }
+  markInOrder(s, rows, numAccessed, now);
+}
+
+/** Marks the accessed rows by rising cell: each cell's place is the number of lower ones. */
+// @ts-ignore: decorator
+@inline
+function markInOrder(s: SparseMemory, rows: TouchedRows, end: usize, now: i32): void {
+  for (let i = end; i & 12; i += 4) store<i32>(s.accessedCells + i, i32.MAX_VALUE);
+  for (let at: usize = 0; at < end; at += 4) {
+    const cell = v128.load_splat<i32>(s.accessedCells + at);
+    let lower = i32x4.splat(0);
+    for (let other: usize = 0; other < end; other += 16) lower = i32x4.sub(lower, i32x4.lt_s(v128.load(s.accessedCells + other), cell));
+    store<i32>(s.accessedOrder + floats(sumLanesOfInts(lower)), load<i32>(s.accessed + at));
+  }
+  for (let at: usize = 0; at < end; at += 4) markAccessed(rows, load<i32>(s.accessedOrder + at), now);
 }
 
 // @ts-ignore: decorator

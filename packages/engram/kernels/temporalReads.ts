@@ -1,120 +1,173 @@
 // Reading in the order of writing (models.md §4): backward b_h = L^T w'_h and forward f_h = L w'_h, each cut to its K_T largest positive entries,
 // and the mix of both with content: w_h = π_0 b_h + π_1 f_h + π_2 c_h. L and the cuts are constants to the gradient.
 import { noteOf } from "./linkNotes";
-import { flushTiny, floats, padded, splat, zero4 } from "./simd";
-import { keepLargest, Links } from "./sparseLinks";
+import { accumulate, flushTiny, floats, padded, splat, sumLanesOfInts, TINY, zero4 } from "./simd";
+import { Links } from "./sparseLinks";
 import { SparseMemory } from "./sparseLayout";
 import { entryOf, TouchedRows } from "./touchedRows";
 
-const BACKWARD: i32 = 0;
-const FORWARD: i32 = 1;
-
 /** Fills the record's temporal rows and weights from the read lists of `previous`; `recorded`: the links they were read through too. */
 export function readTemporal(s: SparseMemory, rows: TouchedRows, links: Links, record: usize, previous: usize, recorded: bool): void {
+  spreadReads(s, record, previous);
   const listBytes = floats(s.temporalStride);
-  let to = record + s.temporalRows;
-  const toWeights = s.temporalWeights - s.temporalRows;
+  const numWrites = load<i32>(record + s.counts + floats(s.heads));
+  const entries = record + s.temporalRows;
+  noteOf(links.notes, -1).place = 1;
+  chooseLargest(s, entries, rows, links, followBackward(s, links, record, numWrites));
+  chooseLargest(s, entries + listBytes, rows, links, followForward(s, links, record, numWrites));
+  noteOf(links.notes, -1).place = 0;
+  if (!recorded) return;
   for (let h = 0; h < s.heads; h++) {
-    const list = previous + <usize>h * floats(s.entryStride);
-    const count = load<i32>(previous + s.counts + floats(h));
-    const backward = followBackward(s, links, list, count);
-    chooseLargest(to, to + toWeights, rows, links, s.candidates, backward, s.temporalReads);
-    const forward = followForward(s, links, list, count);
-    chooseLargest(to + listBytes, to + listBytes + toWeights, rows, links, s.candidates, forward, s.temporalReads);
-    if (recorded) noteLinksRead(s, links, record + s.linksRead + <usize>(2 * h) * listBytes * s.entryStride, to, list + s.readRows, count);
-    to += 2 * listBytes;
+    const list = previous + s.readRows + <usize>h * floats(s.entryStride);
+    const out = record + s.linksRead + <usize>(2 * h) * listBytes * (s.entryStride + 4);
+    noteLinksRead(s, links, out, entries + <usize>(2 * h) * listBytes, list, load<i32>(previous + s.counts + floats(h)));
   }
 }
 
-/** Adds up L_ij w'_i by row j; lists the rows reached and returns how many. */
+/** The read lists before as a row of R weights for each place of the write list, so that links are followed once for all heads. */
 // @ts-ignore: decorator
 @inline
-function followBackward(s: SparseMemory, links: Links, list: usize, count: i32): i32 {
-  let found = 0;
-  for (let p: usize = 0, end = floats(count); p < end; p += 4) {
-    const w = load<f32>(list + s.readWeights + p);
-    let at = links.columns + floats(load<i32>(list + s.readRows + p) << links.shift);
-    const toWeights = links.weights - links.columns;
+function spreadReads(s: SparseMemory, record: usize, previous: usize): void {
+  const stride = floats(padded(s.heads));
+  const spread = s.spreadReads;
+  const end = spread + <usize>load<i32>(record + s.counts + floats(s.heads)) * stride;
+  for (let at = spread; at < end; at += 16) v128.store(at, zero4());
+  for (let h = 0, list: usize = 0; h < s.heads; h++, list += floats(s.entryStride)) {
+    for (let at = list, last = list + floats(load<i32>(previous + s.counts + floats(h))); at < last; at += 4) {
+      const place = load<i32>(record + s.writeSlots + at);
+      store<f32>(spread + <usize>place * stride + floats(h), load<f32>(previous + s.readWeights + at));
+    }
+  }
+}
+
+/** Adds up L_ij w'_i by row j for every head; lists the rows reached after a place for row -1, and returns how many there are with it. */
+// @ts-ignore: decorator
+@inline
+function followBackward(s: SparseMemory, links: Links, record: usize, numWrites: i32): i32 {
+  const stride = floats(padded(s.heads));
+  const toWeights = links.weights - links.columns;
+  let found = 1;
+  for (let i: usize = 0, reads = s.spreadReads, end = floats(numWrites); i < end; i += 4, reads += stride) {
+    if (load<f32>(record + s.writeMeans + i) == 0) continue; // z, where nothing read it
+    let at = links.columns + floats(load<i32>(record + s.writeRows + i) << links.shift);
     for (const last = at + floats(links.most); at < last; at += 4) {
-      const column = load<i32>(at);
-      if (column >= 0) found = addTo(s, links, column, load<f32>(at + toWeights) * w, found);
+      found = addLink(s, links.notes, load<i32>(at), v128.load_splat<f32>(at + toWeights), reads, stride, found);
     }
   }
   return found;
 }
 
-/** Adds up L_ij w'_j by row i. */
+/** Adds up L_ij w'_j by row i for every head. */
 // @ts-ignore: decorator
 @inline
-function followForward(s: SparseMemory, links: Links, list: usize, count: i32): i32 {
-  let found = 0;
-  for (let p: usize = 0, end = floats(count); p < end; p += 4) {
-    const w = load<f32>(list + s.readWeights + p);
-    let at = links.places + floats(load<i32>(list + s.readRows + p) << links.shift);
+function followForward(s: SparseMemory, links: Links, record: usize, numWrites: i32): i32 {
+  const stride = floats(padded(s.heads));
+  let found = 1;
+  for (let i: usize = 0, reads = s.spreadReads, end = floats(numWrites); i < end; i += 4, reads += stride) {
+    if (load<f32>(record + s.writeMeans + i) == 0) continue;
+    let at = links.places + floats(load<i32>(record + s.writeRows + i) << links.shift);
     for (const last = at + floats(links.most); at < last; at += 4) {
       const place = load<i32>(at);
-      if (place >= 0) found = addTo(s, links, place >> links.shift, load<f32>(links.weights + floats(place)) * w, found);
+      found = addLink(s, links.notes, place >> links.shift, v128.load_splat<f32>(links.weights + floats(place)), reads, stride, found);
     }
   }
   return found;
 }
 
+/** sums of `row` += link · reads, over heads. A row met for the first time is a candidate; without a branch, for whether it is cannot be foreseen. */
 // @ts-ignore: decorator
 @inline
-function addTo(s: SparseMemory, links: Links, row: i32, value: f32, found: i32): i32 {
-  if (!(value > 0)) return found;
-  const note = noteOf(links.notes, row);
-  if (note.sum == 0) store<i32>(s.candidates + floats(found++), row);
-  note.sum += value;
+function addLink(s: SparseMemory, notes: usize, row: i32, link: v128, reads: usize, stride: usize, found: i32): i32 {
+  const note = noteOf(notes, row);
+  const place = note.place;
+  const isNew = i32(place == 0);
+  store<i32>(s.candidates + floats(found), row);
+  found += isNew;
+  const now = select<i32>(found, place, isNew);
+  note.place = now;
+  const sums = s.candidateSums + <usize>(now - 1) * stride;
+  for (let h: usize = 0; h < stride; h += 16) accumulate(sums + h, f32x4.mul(link, v128.load(reads + h)));
   return found;
 }
 
-/** The `most` rows of the largest sums, falling, then -1; clears the sums. */
-function chooseLargest(listRows: usize, listWeights: usize, rows: TouchedRows, links: Links, candidates: usize, count: i32, most: i32): void {
-  let kept = 0;
-  for (let at = candidates, end = candidates + floats(count); at < end; at += 4) {
-    const row = load<i32>(at);
-    const note = noteOf(links.notes, row);
-    const sum = note.sum;
-    note.sum = 0;
-    if (kept == most && sum < load<f32>(listWeights + floats(most - 1))) continue;
-    kept = keepLargest(listRows, listWeights, kept, most, rows, row, sum);
+/** Each head's rows of the largest sums, falling, then -1; clears notes and sums. `entries`: head 0's list, of this way. */
+function chooseLargest(s: SparseMemory, entries: usize, rows: TouchedRows, links: Links, count: i32): void {
+  const stride = floats(padded(s.heads));
+  const listBytes = 2 * floats(s.temporalStride);
+  const toWeights = s.temporalWeights - s.temporalRows;
+  const least = s.leastSums;
+  for (let h: usize = 0; h < stride; h += 16) v128.store(least + h, splat(TINY));
+  for (let at = entries, end = entries + <usize>s.heads * listBytes; at < end; at += listBytes) {
+    for (let a: usize = 0; a < floats(s.temporalStride); a += 16) {
+      v128.store(at + a, i32x4.splat(-1));
+      v128.store(at + a + toWeights, zero4());
+    }
   }
-  for (let i = kept; i < padded(most); i++) {
-    store<i32>(listRows + floats(i), -1);
-    store<f32>(listWeights + floats(i), 0);
+  for (let h: usize = 0; h < stride; h += 16) v128.store(s.candidateSums + h, zero4());
+  for (let c: usize = 4, sums = s.candidateSums + stride, end = floats(count); c < end; c += 4, sums += stride) {
+    const row = load<i32>(s.candidates + c);
+    noteOf(links.notes, row).place = 0;
+    for (let first: usize = 0; first < stride; first += 16) {
+      let reached = i32x4.bitmask(f32x4.ge(v128.load(sums + first), v128.load(least + first)));
+      for (; reached != 0; reached &= reached - 1) {
+        const h = first + floats(ctz(reached));
+        const list = entries + (h >> 2) * listBytes;
+        keepSum(list, list + toWeights, s.temporalReads, rows, row, load<f32>(sums + h));
+        store<f32>(least + h, max(load<f32>(list + toWeights + floats(s.temporalReads - 1)), TINY));
+      }
+      v128.store(sums + first, zero4());
+    }
   }
 }
 
-/** For every temporal entry the links from the list it was read from: out [2, K_T padded, Ep]. */
+/** Puts a sum in its place among `most`, of which free ones hold 0; the last falls out. */
+// @ts-ignore: decorator
+@inline
+function keepSum(listRows: usize, listWeights: usize, most: i32, rows: TouchedRows, row: i32, sum: f32): void {
+  let at = floats(most);
+  while (at > 0) {
+    const before = load<f32>(listWeights + at - 4);
+    if (before > sum) break;
+    if (before == sum && entryOf(rows.entries, load<i32>(listRows + at - 4)).cell < entryOf(rows.entries, row).cell) break;
+    if (at < floats(most)) {
+      store<f32>(listWeights + at, before);
+      store<i32>(listRows + at, load<i32>(listRows + at - 4));
+    }
+    at -= 4;
+  }
+  if (at == floats(most)) return;
+  store<f32>(listWeights + at, sum);
+  store<i32>(listRows + at, row);
+}
+
+/** For every temporal entry the links from the list it was read from: out [2, K_T padded, 4 + Ep], place p at 1 + p. */
 // @ts-ignore: decorator
 @inline
 function noteLinksRead(s: SparseMemory, links: Links, out: usize, entries: usize, list: usize, count: i32): void {
-  const rowBytes = floats(s.entryStride);
+  const rowBytes = floats(s.entryStride + 4);
   for (let at = out, end = out + <usize>(2 * s.temporalStride) * rowBytes; at < end; at += 16) v128.store(at, zero4());
-  for (let p = 0; p < count; p++) noteOf(links.notes, load<i32>(list + floats(p))).place = p + 1;
-  for (let way = BACKWARD; way <= FORWARD; way++) {
-    for (let a = 0; a < s.temporalReads; a++) {
-      const row = load<i32>(entries + floats(way * s.temporalStride + a));
-      if (row < 0) break;
-      const to = out + <usize>(way * s.temporalStride + a) * rowBytes - 4;
-      const first = row << links.shift;
-      for (let k = first; k < first + links.most; k++) {
-        let place = k;
-        let from: i32;
-        if (way == BACKWARD) {
-          place = load<i32>(links.places + floats(k));
-          from = place >> links.shift;
-        } else {
-          from = load<i32>(links.columns + floats(k));
-        }
-        if (from < 0) continue;
-        const p = noteOf(links.notes, from).place;
-        if (p > 0) store<f32>(to + floats(p), load<f32>(links.weights + floats(place)));
-      }
+  const notes = links.notes;
+  for (let p = 0; p < count; p++) noteOf(notes, load<i32>(list + floats(p))).place = p + 1;
+  const toWeights = links.weights - links.columns;
+  let to = out;
+  for (let entry = entries, end = entry + floats(s.temporalReads); entry < end; entry += 4, to += rowBytes) {
+    const row = load<i32>(entry);
+    if (row < 0) break;
+    for (let at = links.places + floats(row << links.shift), last = at + floats(links.most); at < last; at += 4) {
+      const place = load<i32>(at);
+      store<f32>(to + floats(noteOf(notes, place >> links.shift).place), load<f32>(links.weights + floats(place)));
     }
   }
-  for (let p = 0; p < count; p++) noteOf(links.notes, load<i32>(list + floats(p))).place = 0;
+  to = out + <usize>s.temporalStride * rowBytes;
+  entries += floats(s.temporalStride);
+  for (let entry = entries, end = entry + floats(s.temporalReads); entry < end; entry += 4, to += rowBytes) {
+    const row = load<i32>(entry);
+    if (row < 0) break;
+    for (let at = links.columns + floats(row << links.shift), last = at + floats(links.most); at < last; at += 4) {
+      store<f32>(to + floats(noteOf(notes, load<i32>(at)).place), load<f32>(at + toWeights));
+    }
+  }
+  for (let p = 0; p < count; p++) noteOf(notes, load<i32>(list + floats(p))).place = 0;
 }
 
 /** Fills the record's read lists: each head's distinct rows, by falling weight. */
@@ -168,26 +221,26 @@ function mixIn(s: SparseMemory, links: Links, ranks: usize, listRows: usize, lis
 // @ts-ignore: decorator
 @inline
 function sortMixed(s: SparseMemory, rows: TouchedRows, links: Links, listRows: usize, listWeights: usize, count: i32): void {
-  const order = s.mixedOrder;
-  for (let i = 0; i < count; i++) {
-    const row = load<i32>(s.mixedRows + floats(i));
-    const weight = load<f32>(s.mixedWeights + floats(i));
+  const end = floats(count);
+  for (let at: usize = 0; at < end; at += 4) {
+    const row = load<i32>(s.mixedRows + at);
     noteOf(links.notes, row).place = 0;
-    let at = floats(i);
-    while (at > 0) {
-      const before = load<f32>(listWeights + at - 4);
-      if (before > weight) break;
-      if (before == weight && entryOf(rows.entries, load<i32>(listRows + at - 4)).cell < entryOf(rows.entries, row).cell) break;
-      store<f32>(listWeights + at, before);
-      store<i32>(listRows + at, load<i32>(listRows + at - 4));
-      store<i32>(order + at, load<i32>(order + at - 4));
-      at -= 4;
-    }
-    store<f32>(listWeights + at, weight);
-    store<i32>(listRows + at, row);
-    store<i32>(order + at, i);
+    store<i32>(s.mixedCells + at, entryOf(rows.entries, row).cell);
   }
-  for (let p = 0; p < count; p++) store<i32>(s.mixedPlaces + floats(load<i32>(order + floats(p))), p);
+  for (let i = count; i & 3; i++) store<f32>(s.mixedWeights + floats(i), -1); // behind all
+  for (let at: usize = 0; at < end; at += 4) {
+    const weight = v128.load_splat<f32>(s.mixedWeights + at), cell = v128.load_splat<i32>(s.mixedCells + at);
+    let before = i32x4.splat(0);
+    for (let other: usize = 0; other < end; other += 16) {
+      const otherWeight = v128.load(s.mixedWeights + other);
+      const isLower = i32x4.lt_s(v128.load(s.mixedCells + other), cell);
+      before = i32x4.sub(before, v128.or(f32x4.gt(otherWeight, weight), v128.and(f32x4.eq(otherWeight, weight), isLower)));
+    }
+    const place = sumLanesOfInts(before);
+    store<i32>(s.mixedPlaces + at, place);
+    store<i32>(listRows + floats(place), load<i32>(s.mixedRows + at));
+    store<f32>(listWeights + floats(place), load<f32>(s.mixedWeights + at));
+  }
 }
 
 /**
@@ -209,12 +262,13 @@ export function mixBackward(s: SparseMemory, dxi: usize, dEntries: usize, dConte
 
   const entryBytes = floats(s.entryStride);
   for (let at = dEntries, end = dEntries + entryBytes; at < end; at += 16) v128.store(at, zero4());
-  let link = record + s.linksRead + <usize>(2 * h) * listBytes * s.entryStride;
+  let link = record + s.linksRead + <usize>(2 * h) * listBytes * (s.entryStride + 4);
   for (let a = 0; a < 2 * s.temporalStride; a++) {
     const d = splat(load<f32>(s.dTemporal + floats(a)));
     for (let at = dEntries, end = dEntries + entryBytes; at < end; at += 16, link += 16) {
-      v128.store(at, flushTiny(f32x4.add(v128.load(at), f32x4.mul(d, v128.load(link)))));
+      v128.store(at, flushTiny(f32x4.add(v128.load(at), f32x4.mul(d, v128.load(link, 4)))));
     }
+    link += 16;
   }
 }
 

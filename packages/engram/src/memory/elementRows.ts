@@ -9,6 +9,8 @@ export const ROWS_BYTES = descriptorBytes("TouchedRows");
 export const LINKS_BYTES = descriptorBytes("Links");
 /** Four-byte words of a LinkNote. */
 const NOTE_WORDS = 4;
+/** Before the first link's weight, for the one at place -1. */
+const SPARE_WORDS = 4;
 
 const SENTINEL = -1;
 
@@ -105,9 +107,9 @@ export class ElementRows {
       };
       this.linkPointers = {
         columns: take(linkWords),
-        weights: take(linkWords),
+        weights: take(SPARE_WORDS + linkWords) + 4 * SPARE_WORDS,
         places: take(linkWords),
-        notes: take(linked ? capacity * NOTE_WORDS : 0),
+        notes: take(linked ? NOTE_WORDS * (1 + capacity) : 0) + 4 * NOTE_WORDS,
         precedence: take(partWords(this.layout, "precedence", 0)),
       };
     });

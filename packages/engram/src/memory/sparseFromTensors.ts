@@ -179,12 +179,15 @@ export class LoadedState {
   }
 
   private fillLinks(state: ElementState): void {
-    const stride = this.layout.linkStride;
+    const { layout } = this;
+    const stride = layout.linkStride;
     const { linkColumns, linkWeights, linkPlaces, precedence } = state.parts;
     precedence.ints[0] = this.precedence.length;
     this.fillList(state, precedence, this.precedence, 4, 4 + stride);
     linkColumns.ints.fill(-1);
     linkPlaces.ints.fill(-1);
+    const { temporalLinks } = layout.options;
+    for (const row of this.cells.keys()) linkWeights.floats.fill(Number.POSITIVE_INFINITY, row * stride + temporalLinks, (row + 1) * stride);
     const counts = new Int32Array(this.cells.length);
     for (const [cell, links] of this.links) {
       const row = state.rowOf(cell);

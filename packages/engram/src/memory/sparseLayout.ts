@@ -32,16 +32,22 @@ export type Scratch = Pick<
   | "untouchedCells"
   | "accessed"
   | "accessedWeights"
+  | "accessedCells"
+  | "accessedOrder"
   | "dSimilarities"
   | "precedenceRows"
   | "precedenceBefore"
   | "precedenceMet"
   | "newLinks"
   | "newLinkCounts"
+  | "columnWeights"
+  | "spreadReads"
   | "candidates"
+  | "candidateSums"
+  | "leastSums"
   | "mixedRows"
   | "mixedWeights"
-  | "mixedOrder"
+  | "mixedCells"
   | "mixedPlaces"
   | "dContent"
   | "dTemporal"
@@ -109,7 +115,7 @@ export class SparseLayout {
     const temporalRows = record.take(heads * 2 * temporalStride);
     const temporalWeights = record.take(heads * 2 * temporalStride);
     const ranks = record.take(linked ? heads * (contentStride + 2 * temporalStride) : 0);
-    const linksRead = record.take(heads * 2 * temporalStride * entryStride);
+    const linksRead = record.take(heads * 2 * temporalStride * (4 + entryStride));
 
     const saved = new Placer();
     saved.take(pad4(this.writes) * wordWidth);
@@ -161,16 +167,22 @@ export class SparseLayout {
       untouchedCells: take(fields.reads),
       accessed: take(2 * writes),
       accessedWeights: take(2 * writes),
+      accessedCells: take(2 * writes),
+      accessedOrder: take(2 * writes),
       dSimilarities: take(fields.contentStride),
       precedenceRows: take(links),
       precedenceBefore: take(1 + links),
       precedenceMet: take(1 + links),
       newLinks: take((links * fields.writesBytes) / 4),
       newLinkCounts: take(links),
-      candidates: take(mixed * links),
+      columnWeights: take(links),
+      spreadReads: take(linked ? writes * pad4(heads) : 0),
+      candidates: take(2 + writes * links),
+      candidateSums: take((1 + writes * links) * pad4(heads)),
+      leastSums: take(heads),
       mixedRows: take(mixed),
       mixedWeights: take(mixed),
-      mixedOrder: take(mixed),
+      mixedCells: take(mixed),
       mixedPlaces: take(mixed),
       dContent: take(fields.contentStride),
       dTemporal: take(2 * fields.temporalStride),
