@@ -58,6 +58,8 @@ export class SparseMemory {
   accessedOrder: usize; // [2·S] i32
   dSimilarities: usize; // [Kp]
   // scratch with links; K_L links a row
+  fallingRows: usize; // [Sp] i32, the writes by falling weight
+  fallingWeights: usize; // [Sp]
   precedenceRows: usize; // [K_L] i32, p' while p is made
   precedenceBefore: usize; // [1 + K_L] its weights, after a 0
   precedenceMet: usize; // [1 + K_L] i32, the last row found to have a link there

@@ -6,8 +6,9 @@
 // A row of L has `stride` places for its links (a power of two, at least K_L; those beyond K_L are never used), each with the row it leads from, -1 in
 // a free one, and its weight, 0 in a free one and infinite beyond K_L. A column knows the places of its links: place = row · stride + k. So a
 // weight is kept once. There is room for a weight at place -1, which loops write to no effect.
+import { insertFalling } from "./fallingList";
 import { noteOf } from "./linkNotes";
-import { floats, TINY, zero4 } from "./simd";
+import { floats, splat, sumLanesOfInts, TINY, zero4 } from "./simd";
 import { SparseMemory } from "./sparseLayout";
 import { entryOf, TouchedRows } from "./touchedRows";
 
@@ -39,18 +40,49 @@ export function startLinks(links: Links, from: i32, touched: i32): void {
 /** L and p after the record's writes. */
 export function updateLinks(s: SparseMemory, rows: TouchedRows, links: Links, record: usize): void {
   const count = load<i32>(record + s.counts + floats(s.heads));
-  const written = record + s.writeRows, weights = record + s.writeWeights;
-  for (let at: usize = 0, end = floats(count); at < end; at += 4) noteOf(links.notes, load<i32>(written + at)).written = load<f32>(weights + at);
+  sortWrites(s, record + s.writeRows, record + s.writeWeights, count);
+  for (let at: usize = 0, end = floats(count); at < end; at += 4) {
+    noteOf(links.notes, load<i32>(s.fallingRows + at)).written = load<f32>(s.fallingWeights + at);
+  }
   const numBefore = notePrecedence(s, links);
   for (let at: usize = 0, end = floats(count); at < end; at += 4) {
-    const w = load<f32>(weights + at);
-    if (w == 0) continue;
-    updateRow(s, rows, links, load<i32>(written + at), w, numBefore);
-    decayColumn(links, load<i32>(written + at), w);
+    const w = load<f32>(s.fallingWeights + at);
+    if (w == 0) break;
+    const row = load<i32>(s.fallingRows + at);
+    updateRow(s, rows, links, row, w, numBefore);
+    decayColumn(links, row, w);
   }
   for (let a = 0; a < numBefore; a++) joinColumn(s, rows, links, a);
-  updatePrecedence(s, rows, links, record, numBefore);
-  for (let at: usize = 0, end = floats(count); at < end; at += 4) noteOf(links.notes, load<i32>(written + at)).written = 0;
+  updatePrecedence(s, rows, links, count, numBefore);
+  for (let at: usize = 0, end = floats(count); at < end; at += 4) noteOf(links.notes, load<i32>(s.fallingRows + at)).written = 0;
+}
+
+/**
+ * Writes in falling order of weight: what comes later then loses the contests below at the first look. Compared as integers, which order floats
+ * of one sign alike, and give each write a place of its own even where weights are NaN.
+ */
+// @ts-ignore: decorator
+@inline
+function sortWrites(s: SparseMemory, writeRows: usize, weights: usize, count: i32): void {
+  for (let i = count; i & 3; i++) store<i32>(weights + floats(i), i32.MIN_VALUE);
+  const end = floats(count);
+  let index = i32x4.splat(0);
+  for (let at: usize = 0; at < end; at += 4) {
+    const weight = v128.load_splat<i32>(weights + at);
+    let before = i32x4.splat(0);
+    let other: usize = 0, otherIndex = i32x4(0, 1, 2, 3);
+    do {
+      const otherWeight = v128.load(weights + other);
+      const isEarlier = v128.and(i32x4.eq(otherWeight, weight), i32x4.lt_s(otherIndex, index));
+      before = i32x4.sub(before, v128.or(i32x4.gt_s(otherWeight, weight), isEarlier));
+      otherIndex = i32x4.add(otherIndex, i32x4.splat(4));
+      other += 16;
+    } while (other < end);
+    const place = floats(sumLanesOfInts(before));
+    store<i32>(s.fallingRows + place, load<i32>(writeRows + at));
+    store<f32>(s.fallingWeights + place, load<f32>(weights + at));
+    index = i32x4.add(index, i32x4.splat(1));
+  }
 }
 
 /** Copies p' aside, its weights one place up so that place 0 is "none", and notes each row's place; returns how many there are. */
@@ -101,7 +133,7 @@ function updateRow(s: SparseMemory, rows: TouchedRows, links: Links, row: i32, w
       place = first + weakestOf(links.weights + floats(first), 1 << links.shift);
       const least = load<f32>(links.weights + floats(place));
       if (weight < least) break; // and so are all that come after
-      place = lastOfEqualColumns(rows, links, first, place, least);
+      if (isTied(links.weights + floats(first), 1 << links.shift, least)) place = lastOfEqualColumns(rows, links, first, place, least);
       if (weight == least && columnCell(rows, links, place) < entryOf(rows.entries, column).cell) continue;
       removeLink(links, place);
     }
@@ -128,6 +160,16 @@ function weakestOf(weights: usize, count: i32): i32 {
     found = i32x4.bitmask(f32x4.eq(v128.load(at), smallest));
   }
   return <i32>((at - weights) >> 2) + (found == 0 ? 0 : ctz(found));
+}
+
+// @ts-ignore: decorator
+@inline
+function isTied(weights: usize, count: i32, least: f32): bool {
+  let equal = 0;
+  for (let at = weights, end = weights + floats(count); at < end; at += 16) {
+    equal += popcnt(i32x4.bitmask(f32x4.eq(v128.load(at), splat(least))));
+  }
+  return equal > 1;
 }
 
 /** Among the places of a row from `place` on that hold `least`, the one of the highest cell. */
@@ -198,7 +240,7 @@ function joinColumn(s: SparseMemory, rows: TouchedRows, links: Links, a: i32): v
     const place = load<i32>(at);
     if (load<i32>(links.columns + floats(place)) != column) continue; // its row gave the place to another
     const weight = load<f32>(links.weights + floats(place));
-    if (least > 0 && weight >= least) weakest = lastOfEqualRows(rows, links, places, weights, weakest, least);
+    if (least > 0 && weight >= least && isTied(weights, stride, least)) weakest = lastOfEqualRows(rows, links, places, weights, weakest, least);
     const loser = load<i32>(places + floats(weakest));
     if (weight < least || (weight == least && rowCell(rows, links, loser) < rowCell(rows, links, place))) {
       freePlace(links, place);
@@ -233,44 +275,27 @@ function rowCell(rows: TouchedRows, links: Links, place: i32): i32 {
 /** p from p', and the notes of p' cleared. */
 // @ts-ignore: decorator
 @inline
-function updatePrecedence(s: SparseMemory, rows: TouchedRows, links: Links, record: usize, numBefore: i32): void {
-  const count = load<i32>(record + s.counts + floats(s.heads));
+function updatePrecedence(s: SparseMemory, rows: TouchedRows, links: Links, count: i32, numBefore: i32): void {
   let sum: f32 = 0;
-  for (let i = 0; i < count; i++) sum += load<f32>(record + s.writeWeights + floats(i));
+  for (let i = 0; i < count; i++) sum += load<f32>(s.fallingWeights + floats(i));
   const listRows = links.precedence + 16;
-  const listWeights = listRows + floats(1 << links.shift);
-  let kept = 0;
+  const stride = 1 << links.shift;
+  const listWeights = listRows + floats(stride);
+  for (let at = listWeights, end = listWeights + floats(stride); at < end; at += 16) v128.store(at, zero4());
   for (let a = 0; a < numBefore; a++) {
     const row = load<i32>(s.precedenceRows + floats(a));
     const weight = (<f32>1 - sum) * load<f32>(s.precedenceBefore + floats(a), 4) + noteOf(links.notes, row).written;
-    kept = keepLargest(listRows, listWeights, kept, links.most, rows, row, weight);
+    if (weight >= TINY) insertFalling(listRows, listWeights, stride, rows.entries, 0, row, weight);
   }
+  const last = listWeights + floats(links.most - 1);
   for (let i = 0; i < count; i++) {
-    const row = load<i32>(record + s.writeRows + floats(i));
-    if (noteOf(links.notes, row).precedence != 0) continue;
-    kept = keepLargest(listRows, listWeights, kept, links.most, rows, row, load<f32>(record + s.writeWeights + floats(i)));
+    const weight = load<f32>(s.fallingWeights + floats(i));
+    if (!(weight >= max(load<f32>(last), TINY))) break;
+    const row = load<i32>(s.fallingRows + floats(i));
+    if (noteOf(links.notes, row).precedence == 0) insertFalling(listRows, listWeights, stride, rows.entries, 0, row, weight);
   }
+  let kept = 0;
+  while (kept < links.most && load<f32>(listWeights + floats(kept)) > 0) kept++;
   store<i32>(links.precedence, kept);
   for (let a = 0; a < numBefore; a++) noteOf(links.notes, load<i32>(s.precedenceRows + floats(a))).precedence = 0;
-}
-
-/** Offers a positive weight to a falling list of `count` of at most `most`; returns its new count. */
-export function keepLargest(listRows: usize, listWeights: usize, count: i32, most: i32, rows: TouchedRows, row: i32, weight: f32): i32 {
-  if (!(weight >= TINY)) return count;
-  let at = floats(count);
-  while (at > 0) {
-    const before = load<f32>(listWeights + at - 4);
-    if (before > weight) break;
-    if (before == weight && entryOf(rows.entries, load<i32>(listRows + at - 4)).cell < entryOf(rows.entries, row).cell) break;
-    at -= 4;
-  }
-  if (at >= floats(most)) return count;
-  const last = floats(min(count, most - 1));
-  for (let move = last; move > at; move -= 4) {
-    store<i32>(listRows + move, load<i32>(listRows + move - 4));
-    store<f32>(listWeights + move, load<f32>(listWeights + move - 4));
-  }
-  store<i32>(listRows + at, row);
-  store<f32>(listWeights + at, weight);
-  return min(count + 1, most);
 }

@@ -1,5 +1,6 @@
 // Reading in the order of writing (models.md §4): backward b_h = L^T w'_h and forward f_h = L w'_h, each cut to its K_T largest positive entries,
 // and the mix of both with content: w_h = π_0 b_h + π_1 f_h + π_2 c_h. L and the cuts are constants to the gradient.
+import { insertFalling } from "./fallingList";
 import { noteOf } from "./linkNotes";
 import { accumulate, flushTiny, floats, padded, splat, sumLanesOfInts, TINY, zero4 } from "./simd";
 import { Links } from "./sparseLinks";
@@ -112,32 +113,19 @@ function chooseLargest(s: SparseMemory, entries: usize, rows: TouchedRows, links
       for (; reached != 0; reached &= reached - 1) {
         const h = first + floats(ctz(reached));
         const list = entries + (h >> 2) * listBytes;
-        keepSum(list, list + toWeights, s.temporalReads, rows, row, load<f32>(sums + h));
+        insertFalling(list, list + toWeights, s.temporalStride, rows.entries, 0, row, load<f32>(sums + h));
         store<f32>(least + h, max(load<f32>(list + toWeights + floats(s.temporalReads - 1)), TINY));
       }
       v128.store(sums + first, zero4());
     }
   }
-}
-
-/** Puts a sum in its place among `most`, of which free ones hold 0; the last falls out. */
-// @ts-ignore: decorator
-@inline
-function keepSum(listRows: usize, listWeights: usize, most: i32, rows: TouchedRows, row: i32, sum: f32): void {
-  let at = floats(most);
-  while (at > 0) {
-    const before = load<f32>(listWeights + at - 4);
-    if (before > sum) break;
-    if (before == sum && entryOf(rows.entries, load<i32>(listRows + at - 4)).cell < entryOf(rows.entries, row).cell) break;
-    if (at < floats(most)) {
-      store<f32>(listWeights + at, before);
-      store<i32>(listRows + at, load<i32>(listRows + at - 4));
+  if (s.temporalReads == s.temporalStride) return;
+  for (let at = entries, end = entries + <usize>s.heads * listBytes; at < end; at += listBytes) {
+    for (let a = floats(s.temporalReads); a < floats(s.temporalStride); a += 4) {
+      store<i32>(at + a, -1);
+      store<f32>(at + a + toWeights, 0);
     }
-    at -= 4;
   }
-  if (at == floats(most)) return;
-  store<f32>(listWeights + at, sum);
-  store<i32>(listRows + at, row);
 }
 
 /** For every temporal entry the links from the list it was read from: out [2, K_T padded, 4 + Ep], place p at 1 + p. */
@@ -217,7 +205,7 @@ function mixIn(s: SparseMemory, links: Links, ranks: usize, listRows: usize, lis
   return count;
 }
 
-/** Writes the mixed rows in falling order, and into mixedPlaces where each came to stand; clears the notes. */
+/** Writes the mixed rows in falling order (compared as in sortWrites), and into mixedPlaces where each came to stand; clears the notes. */
 // @ts-ignore: decorator
 @inline
 function sortMixed(s: SparseMemory, rows: TouchedRows, links: Links, listRows: usize, listWeights: usize, count: i32): void {
@@ -227,14 +215,14 @@ function sortMixed(s: SparseMemory, rows: TouchedRows, links: Links, listRows: u
     noteOf(links.notes, row).place = 0;
     store<i32>(s.mixedCells + at, entryOf(rows.entries, row).cell);
   }
-  for (let i = count; i & 3; i++) store<f32>(s.mixedWeights + floats(i), -1); // behind all
+  for (let i = count; i & 3; i++) store<i32>(s.mixedWeights + floats(i), i32.MIN_VALUE); // behind all
   for (let at: usize = 0; at < end; at += 4) {
-    const weight = v128.load_splat<f32>(s.mixedWeights + at), cell = v128.load_splat<i32>(s.mixedCells + at);
+    const weight = v128.load_splat<i32>(s.mixedWeights + at), cell = v128.load_splat<i32>(s.mixedCells + at);
     let before = i32x4.splat(0);
     for (let other: usize = 0; other < end; other += 16) {
       const otherWeight = v128.load(s.mixedWeights + other);
       const isLower = i32x4.lt_s(v128.load(s.mixedCells + other), cell);
-      before = i32x4.sub(before, v128.or(f32x4.gt(otherWeight, weight), v128.and(f32x4.eq(otherWeight, weight), isLower)));
+      before = i32x4.sub(before, v128.or(i32x4.gt_s(otherWeight, weight), v128.and(i32x4.eq(otherWeight, weight), isLower)));
     }
     const place = sumLanesOfInts(before);
     store<i32>(s.mixedPlaces + at, place);

@@ -4,9 +4,10 @@
 // Layout: rows of Wp floats, queries [R, Wp] already divided by their norms. A head's candidates are K rows and K scores in falling order, Kp
 // apart. A candidate row below 0 stands for an untouched cell: -1 - j for the j-th in `untouchedCells`.
 // The scan reads four rows at a time against two heads: eight sums in flight, each row once from memory. All it asks of the four scores is
-// whether one reaches a head's K-th best; what does is rare once many rows have gone by, and goes through `offer`.
+// whether one reaches a head's K-th best; what does is rare once many rows have gone by.
+import { insertFalling } from "./fallingList";
 import { floats, padded, sumLanes4, zero4 } from "./simd";
-import { entryOf, listUntouched, TouchedRows } from "./touchedRows";
+import { listUntouched, TouchedRows } from "./touchedRows";
 
 /** Fills candidateRows and scores, [R, Kp]. `untouchedCells`: scratch of K i32, left as listed. */
 export function mostSimilar(
@@ -77,16 +78,19 @@ function dotFour(m: usize, query: usize, rowBytes: usize): v128 {
   return sumLanes4(a0, a1, a2, a3);
 }
 
-/** Every head starts with the untouched cells. Where they are fewer than K, all cells but those have rows, so that rows 0, 1, … can hold the place. */
+/**
+ * Every head starts with the untouched cells. Where they are fewer than K, all other cells have rows, and rows 0, 1, … hold the places (row 0 those
+ * that only fill the last vector).
+ */
 function startCandidates(candidateRows: usize, scores: usize, untouched: i32, heads: i32, k: i32): void {
-  const stride = floats(padded(k));
+  const stride = padded(k);
   for (let h = 0; h < heads; h++) {
-    for (let j = 0; j < k; j++) {
-      store<i32>(candidateRows + floats(j), j < untouched ? -1 - j : j - untouched);
+    for (let j = 0; j < stride; j++) {
+      store<i32>(candidateRows + floats(j), j < untouched ? -1 - j : j < k ? j - untouched : 0);
       store<f32>(scores + floats(j), j < untouched ? 0 : -Infinity);
     }
-    candidateRows += stride;
-    scores += stride;
+    candidateRows += floats(stride);
+    scores += floats(stride);
   }
 }
 
@@ -94,32 +98,12 @@ function startCandidates(candidateRows: usize, scores: usize, untouched: i32, he
 function offerFour(
   candidateRows: usize, scores: usize, rows: TouchedRows, untouchedCells: usize, k: i32, row: i32, four: v128, mask: i32,
 ): void {
-  if (mask & 1) offer(candidateRows, scores, rows, untouchedCells, k, row, f32x4.extract_lane(four, 0));
-  if (mask & 2 && row + 1 < rows.touched) offer(candidateRows, scores, rows, untouchedCells, k, row + 1, f32x4.extract_lane(four, 1));
-  if (mask & 4 && row + 2 < rows.touched) offer(candidateRows, scores, rows, untouchedCells, k, row + 2, f32x4.extract_lane(four, 2));
-  if (mask & 8 && row + 3 < rows.touched) offer(candidateRows, scores, rows, untouchedCells, k, row + 3, f32x4.extract_lane(four, 3));
-}
-
-function offer(candidateRows: usize, scores: usize, rows: TouchedRows, untouchedCells: usize, k: i32, row: i32, score: f32): void {
-  let at = floats(k);
-  while (at > 0) {
-    const before = load<f32>(scores + at - 4);
-    if (before > score) break;
-    const other = load<i32>(candidateRows + at - 4);
-    if (before == score && cellOf(rows, untouchedCells, other) < cellOf(rows, untouchedCells, row)) break;
-    at -= 4;
+  const there = rows.touched - row;
+  if (there < 4) mask &= (1 << there) - 1;
+  for (; mask != 0; mask &= mask - 1) {
+    const lane = ctz(mask);
+    const low = select<f32>(f32x4.extract_lane(four, 1), f32x4.extract_lane(four, 0), lane & 1);
+    const high = select<f32>(f32x4.extract_lane(four, 3), f32x4.extract_lane(four, 2), lane & 1);
+    insertFalling(candidateRows, scores, padded(k), rows.entries, untouchedCells, row + lane, select<f32>(high, low, lane & 2));
   }
-  if (at == floats(k)) return;
-  for (let move = floats(k - 1); move > at; move -= 4) {
-    store<f32>(scores + move, load<f32>(scores + move - 4));
-    store<i32>(candidateRows + move, load<i32>(candidateRows + move - 4));
-  }
-  store<f32>(scores + at, score);
-  store<i32>(candidateRows + at, row);
-}
-
-// @ts-ignore: decorator
-@inline
-function cellOf(rows: TouchedRows, untouchedCells: usize, row: i32): i32 {
-  return row < 0 ? load<i32>(untouchedCells + floats(-1 - row)) : entryOf(rows.entries, row).cell;
 }

@@ -187,7 +187,8 @@ export class LoadedState {
     linkColumns.ints.fill(-1);
     linkPlaces.ints.fill(-1);
     const { temporalLinks } = layout.options;
-    for (const row of this.cells.keys()) linkWeights.floats.fill(Number.POSITIVE_INFINITY, row * stride + temporalLinks, (row + 1) * stride);
+    for (const row of this.cells.keys())
+      linkWeights.floats.fill(Number.POSITIVE_INFINITY, row * stride + temporalLinks, (row + 1) * stride);
     const counts = new Int32Array(this.cells.length);
     for (const [cell, links] of this.links) {
       const row = state.rowOf(cell);

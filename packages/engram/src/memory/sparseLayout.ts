@@ -35,6 +35,8 @@ export type Scratch = Pick<
   | "accessedCells"
   | "accessedOrder"
   | "dSimilarities"
+  | "fallingRows"
+  | "fallingWeights"
   | "precedenceRows"
   | "precedenceBefore"
   | "precedenceMet"
@@ -170,6 +172,8 @@ export class SparseLayout {
       accessedCells: take(2 * writes),
       accessedOrder: take(2 * writes),
       dSimilarities: take(fields.contentStride),
+      fallingRows: take(linked ? writes : 0),
+      fallingWeights: take(linked ? writes : 0),
       precedenceRows: take(links),
       precedenceBefore: take(1 + links),
       precedenceMet: take(1 + links),
