@@ -94,3 +94,14 @@ test("every source file has one subject: fewer than 400 lines", () => {
   const long = sources.map((path) => `${inSource(path)}: ${readFileSync(path, "utf8").split("\n").length - 1}`);
   expect(long.filter((line) => Number(line.split(": ")[1]) >= 400)).toEqual([]);
 });
+
+test("what is locked can be installed on every platform, from any registry", () => {
+  const { packages: locked } = JSON.parse(readFileSync(join(packages, "../package-lock.json"), "utf8")) as {
+    packages: Record<string, { resolved?: string; optionalDependencies?: Record<string, string> }>;
+  };
+  const missing = Object.values(locked).flatMap(({ optionalDependencies = {} }) =>
+    Object.keys(optionalDependencies).filter((name) => !Object.keys(locked).some((path) => path.endsWith(`node_modules/${name}`))),
+  );
+  expect(missing).toEqual([]);
+  expect(Object.values(locked).filter(({ resolved }) => resolved?.includes("://"))).toEqual([]);
+});
