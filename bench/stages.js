@@ -5,19 +5,17 @@ const placeOf = ({ functionName, url, lineNumber }) => {
   return file === "" ? functionName : `${functionName || "(anonymous)"} ${file}:${lineNumber + 1}`;
 };
 
+const isGlue = ({ functionName }) => functionName.startsWith("js-to-wasm");
+
 /** Names a node of the call tree: the outermost kernel on the way to it and who called that, or the JavaScript function itself. */
 function stageOf(node, parents, names) {
   let kernel;
-  let caller;
   for (let at = node; at !== undefined; at = parents.get(at.id)) {
-    const inWasm = at.callFrame.functionName.startsWith("wasm-function");
-    if (inWasm) kernel = names.get(at.callFrame.functionName) ?? kernel ?? at.callFrame.functionName;
-    else if (kernel !== undefined) {
-      caller = placeOf(at.callFrame);
-      break;
-    }
+    const { functionName } = at.callFrame;
+    if (functionName.startsWith("wasm-function")) kernel = names.get(functionName) ?? kernel ?? functionName;
+    else if (kernel !== undefined && !isGlue(at.callFrame)) return { kernel, caller: placeOf(at.callFrame) };
   }
-  return kernel === undefined ? { kernel: "(JavaScript)", caller: placeOf(node.callFrame) } : { kernel, caller };
+  return { kernel: "(JavaScript)", caller: isGlue(node.callFrame) ? "calls into WebAssembly" : placeOf(node.callFrame) };
 }
 
 /** Microseconds by stage, the longest first. */
