@@ -14,11 +14,20 @@ import { Weights } from "./weights.js";
 export class Staging {
   private at = 0;
   private capacity = 0;
+  private view: Float32Array = new Float32Array(0);
 
   constructor(private readonly engine: Engine) {}
 
   get bytes(): number {
     return this.capacity;
+  }
+
+  /** The first `floats` values: a view until the memory grows, the same object as long as it is asked for as many. */
+  values(floats: number): Float32Array {
+    const { view, at, engine } = this;
+    const holds = view.length === floats && view.byteOffset === at && view.buffer === engine.memory.buffer;
+    if (!holds) this.view = engine.f32(at, floats);
+    return this.view;
   }
 
   /** Room for `floats`, and for a vector read past their end; what was there is lost. */
@@ -37,7 +46,7 @@ export class Staging {
   /** Room for the values, filled with them. */
   put(values: Float32Array): number {
     const at = this.reserve(values.length);
-    this.engine.f32(at, values.length).set(values);
+    this.values(values.length).set(values);
     return at;
   }
 

@@ -122,7 +122,7 @@ export abstract class Model {
     const outputSizes = [first, second, outputSize];
     const outputAt = this.core.output.zeros(sizeOf(outputSizes));
     sequences.forward(call, at, outputAt, recorder);
-    const output = { data: this.core.engine.f32(outputAt, sizeOf(outputSizes)).slice(), shape: outputSizes };
+    const output = { data: this.core.output.values(sizeOf(outputSizes)).slice(), shape: outputSizes };
     const next = new State(this.network, batch, sequences);
     sequences.holds = next;
     const result: ForwardResult = { output, state: next, ...(recorder !== undefined && { debug: recorder.tensors() }) };
@@ -160,7 +160,7 @@ export abstract class Model {
     const dInput = core.inputGradient.zeros(sizeOf(inputShape));
     const { sequences } = tape;
     core.gradientLanes.collect(sequences.ranges.length, (addTo) => sequences.backward(addTo, dOutput, dInput, input, stateGrad));
-    const inputGrad = { data: core.engine.f32(dInput, sizeOf(inputShape)).slice(), shape: inputShape };
+    const inputGrad = { data: core.inputGradient.values(sizeOf(inputShape)).slice(), shape: inputShape };
     return backwardResult(tape, inputGrad, stateGrad);
   }
 
@@ -188,7 +188,7 @@ export abstract class Model {
     core.weights.pack(false);
     const outputAt = core.output.reserve(batch * config.outputSize);
     sequences.step(core.stepCall(batch), at, outputAt);
-    target.data.set(core.engine.f32(outputAt, batch * config.outputSize));
+    target.data.set(core.output.values(batch * config.outputSize));
     sequences.holds = state;
     state.moveOn(sequences);
     return target;

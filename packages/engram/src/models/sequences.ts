@@ -3,7 +3,7 @@
 import type { Engine } from "../engine/engine.js";
 import type { FieldValues } from "../memory/memory.js";
 import { controllerTensors, decodeController, encodeController } from "./controllerState.js";
-import type { DropoutKey, Pass } from "./frame.js";
+import type { DropoutKey, Pass, Schedule } from "./frame.js";
 import type { Network } from "./network.js";
 import { type ShardGradients, ShardSequence, type ShardSnapshot } from "./shardSequence.js";
 import type { CallShape, ScheduleCache, ShardRange } from "./shards.js";
@@ -43,6 +43,8 @@ export class Sequences implements Residence {
   /** The state whose content the latest call left in the shards (`step` may have moved it on elsewhere since: see `isAt`). */
   holds: State | undefined;
   private call: Call | undefined;
+  /** Each shard's schedule of one step of streaming, found at the first. */
+  private stepSchedules: Schedule[] = [];
   /** With `recompute`, the states each shard started its passes with. */
   private saved: ShardSnapshot[][] = [];
   /** With `recompute`, each shard's gradients of the state the call began with, read before its last state was put back. */
@@ -64,6 +66,7 @@ export class Sequences implements Residence {
     this.leave();
     this.batch = 0; // should there be too little memory, the next call comes here again
     this.ranges = rangesOf(this.network, batch);
+    this.stepSchedules = [];
     for (const shard of this.shards.splice(this.ranges.length)) shard.dispose();
     while (this.shards.length < this.ranges.length) this.shards.push(new ShardSequence(this.engine, this.network));
     for (const [i, shard] of this.shards.entries()) shard.reserveState((this.ranges[i] as ShardRange).count);
@@ -134,7 +137,8 @@ export class Sequences implements Residence {
     this.call = call;
     for (let i = 0; i < this.shards.length; i++) {
       const shard = this.shards[i] as ShardSequence;
-      shard.reserve(this.schedules.get(call, this.ranges[i] as ShardRange, 0, 1), stepPass);
+      this.stepSchedules[i] ??= this.schedules.get(call, this.ranges[i] as ShardRange, 0, 1);
+      shard.reserve(this.stepSchedules[i] as Schedule, stepPass);
       shard.startCall();
       shard.forward(input);
       this.scatter(shard, output);

@@ -89,25 +89,31 @@ export function scheduleShard(call: CallShape, { from, count }: ShardRange, firs
   return { steps: span, active, starts, order, source, elements, uniform: span === 0 || active[span - 1] === count };
 }
 
+/** Rows of the schedules kept, eight bytes each: a run over ever new lengths must not grow without bound. */
+const MAX_KEPT_ROWS = 2 ** 20;
+
 /** Keeps the schedules of calls without lengths, which come again and again, so that a step plans nothing anew. */
 export class ScheduleCache {
   private readonly kept = new Map<string, Schedule>();
-  /** Streaming asks for the same one at every step. */
-  private latest: { call: CallShape; range: ShardRange; firstStep: number; schedule: Schedule } | undefined;
+  private rows = 0;
 
   get(call: CallShape, range: ShardRange, firstStep: number, lastStep: number): Schedule {
     if (call.lengths !== undefined) return scheduleShard(call, range, firstStep, lastStep);
-    const { latest } = this;
-    if (latest?.call === call && latest.range === range && latest.firstStep === firstStep) return latest.schedule;
     const key = `${call.batch}/${call.steps}/${range.from}/${firstStep}/${lastStep}`;
     let schedule = this.kept.get(key);
     if (schedule === undefined) {
-      // Bounded: a run over ever new lengths must not grow.
-      if (this.kept.size >= 256) this.kept.clear();
       schedule = scheduleShard(call, range, firstStep, lastStep);
-      this.kept.set(key, schedule);
+      this.keep(key, schedule);
     }
-    this.latest = { call, range, firstStep, schedule };
     return schedule;
+  }
+
+  private keep(key: string, schedule: Schedule): void {
+    if (this.rows > MAX_KEPT_ROWS) {
+      this.kept.clear();
+      this.rows = 0;
+    }
+    this.kept.set(key, schedule);
+    this.rows += schedule.source.length + schedule.active.length;
   }
 }

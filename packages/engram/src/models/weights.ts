@@ -95,11 +95,10 @@ function checkStateDict(parameters: readonly Parameter[], tensors: ReadonlyMap<s
   const names = new Set(parameters.map(({ name }) => name));
   const missing = parameters.filter(({ name }) => !tensors.has(name)).map(({ name }) => name);
   const extra = [...tensors.keys()].filter((name) => !names.has(name));
-  const misshapen = parameters.flatMap(({ name, shape, count }) => {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) return [];
-    const fits = describeShape(tensor.shape) === describeShape(shape) && tensor.data.length === count;
-    return fits ? [] : [`${name} must be ${describeShape(shape)}, got ${describeShape(tensor.shape)}`];
+  const misshapen = parameters.flatMap((parameter) => {
+    const tensor = tensors.get(parameter.name);
+    const misfit = tensor === undefined && !tensors.has(parameter.name) ? undefined : describeMisfit(tensor, parameter);
+    return misfit === undefined ? [] : [`${parameter.name} ${misfit}`];
   });
   const problems = [
     ...(missing.length > 0 ? [`missing: ${missing.join(", ")}`] : []),
@@ -111,4 +110,13 @@ function checkStateDict(parameters: readonly Parameter[], tensors: ReadonlyMap<s
     const bad = tensors.get(name)?.data.findIndex((value: number) => !Number.isFinite(value)) ?? -1;
     if (bad >= 0) throw new CheckpointError(`${name} is not finite at value ${bad}; load a checkpoint from before training diverged`);
   }
+}
+
+/** Why a tensor cannot be a parameter's values; undefined when it can. */
+function describeMisfit(tensor: Tensor | undefined, { shape, count }: Parameter): string | undefined {
+  if (!(tensor?.data instanceof Float32Array) || !Array.isArray(tensor.shape)) {
+    return `must be a tensor ${describeShape(shape)} with its data in a Float32Array`;
+  }
+  if (describeShape(tensor.shape) !== describeShape(shape)) return `must be ${describeShape(shape)}, got ${describeShape(tensor.shape)}`;
+  return tensor.data.length === count ? undefined : `of shape ${describeShape(shape)} must hold ${count} values, got ${tensor.data.length}`;
 }
