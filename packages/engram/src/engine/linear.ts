@@ -145,6 +145,7 @@ export function addWeightGradients(
   sources: readonly GradientSource[],
   scratch: number,
 ): void {
+  if (rows === 0) return; // every element of the pass ended before it
   const { kernels } = engine;
   const transposed = scratch;
   const chunk = Math.min(CHUNK_ROWS, rows);

@@ -105,6 +105,12 @@ export class Loss {
     return { kernel: this.kernel(isIndex), readout: this.readout, outputSize: this.outputSize, maskWidth, totalWeight };
   }
 
+  /** The axes of a target. */
+  get legend(): string {
+    if (this.readout !== "each") return "B";
+    return this.batchFirst ? "B, T, O" : "T, B, O";
+  }
+
   private kernel(isIndex: boolean): LossKernel {
     if (this.name === "binaryCrossEntropyWithLogits") return "binaryCrossEntropyRows";
     if (this.name === "meanSquaredError") return "meanSquaredErrorRows";

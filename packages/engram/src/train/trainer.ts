@@ -2,7 +2,7 @@
 import { Engine } from "../engine/engine.js";
 import { pad4 } from "../engine/linear.js";
 import { whyNoThreads } from "../engine/workerThreads.js";
-import { CheckpointError, NumericError, StateError } from "../errors.js";
+import { CheckpointError, ConfigError, ShapeError, StateError } from "../errors.js";
 import type { Core } from "../models/core.js";
 import { Staging } from "../models/core.js";
 import { checkFinite, checkLengths, checkTensor, type TensorLike } from "../models/inputs.js";
@@ -10,6 +10,7 @@ import type { Model } from "../models/model.js";
 import { lanes, recomputedSteps } from "../models/shards.js";
 import { rangesOf } from "../models/state.js";
 import type { Tensor } from "../tensor.js";
+import { clipGradients, finiteNorm } from "./gradientNorm.js";
 import { LaneRunner, type StepJob } from "./laneRunner.js";
 import { Loss } from "./losses.js";
 import { createOptimizer, type Optimizer, type OptimizerState } from "./optimizers.js";
@@ -62,8 +63,6 @@ export class Trainer {
   /** Resolved options, the optimizer's own apart. */
   readonly options: ResolvedTrainerOptions;
   readonly optimizer: Optimizer;
-  /** The learning rate that the next update starts from; a schedule changes it with the updates made. */
-  learningRate: number;
   private readonly loss: Loss;
   private readonly rateAt: LearningRateAt;
   private core: Core;
@@ -73,6 +72,9 @@ export class Trainer {
   private steps = 0;
   private accumulated = 0;
   private restart = false;
+  /** Batch size of the states carried on; undefined when the next step starts from the empty state. */
+  private carriedBatch: number | undefined;
+  private rate: number;
   private threads: StepThreads | undefined;
   private starting: Promise<void> | undefined;
 
@@ -88,13 +90,25 @@ export class Trainer {
     const { config, network } = model;
     this.options = resolved.own;
     this.optimizer = createOptimizer(this.options.optimizer, resolved.optimizer, network.parameters);
-    this.learningRate = this.optimizer.settings.learningRate;
+    this.rate = this.optimizer.settings.learningRate;
     this.rateAt = this.options.schedule === undefined ? (base) => base : createSchedule(this.options.schedule);
     this.loss = new Loss(this.options.loss, this.options.readout, config.outputSize, config.batchFirst);
     this.core = model.live("Trainer");
     this.buffers = this.allocateMoments();
     this.runner = new LaneRunner(this.core.engine, network);
     this.staged = this.staging();
+  }
+
+  /** The learning rate that the next update starts from; a schedule changes it with the updates made. @throws {ConfigError} for what is none */
+  get learningRate(): number {
+    return this.rate;
+  }
+
+  set learningRate(rate: number) {
+    if (typeof rate !== "number" || !(rate >= 0 && Number.isFinite(rate))) {
+      throw new ConfigError(`Trainer: learningRate must be a finite number of 0 or more, got ${String(rate)}`);
+    }
+    this.rate = rate;
   }
 
   /** Batches seen. */
@@ -122,8 +136,8 @@ export class Trainer {
 
   /** Clips the model's gradients and updates the weights: for a loss of one's own, after `model.forward` and `model.backward`. */
   update(): { gradNorm: number } {
-    const gradNorm = this.clip(undefined);
-    this.applyUpdate();
+    const gradNorm = finiteNorm(this.ownCore("Trainer.update"), this.optimizer.step + 1, undefined);
+    this.applyUpdate(gradNorm);
     return { gradNorm };
   }
 
@@ -167,6 +181,7 @@ export class Trainer {
   /** Forgets the state carried between steps: the next one starts from the empty state. */
   resetState(): void {
     this.restart = true;
+    this.carriedBatch = undefined;
   }
 
   private runAlone(job: StepJob): void {
@@ -200,11 +215,17 @@ export class Trainer {
     this.restore(state);
   }
 
+  private ownCore(where: string): Core {
+    if (this.model.live(where) === this.core) return this.core;
+    throw new StateError(`${where}: the model was moved by another Trainer; use that one`);
+  }
+
   /** Checks and stages a batch. Nothing has changed before this returns. */
   private prepare(batch: TrainingBatch, where: string): StepJob {
-    const core = this.model.live("Trainer.step");
-    if (core !== this.core) throw new StateError(`${where}: the model was moved by another Trainer; use that one`);
+    const core = this.ownCore(where);
+    if (typeof batch !== "object" || batch === null) throw new ShapeError(`${where}: expected { input, target }, got ${String(batch)}`);
     const { model, staged } = this;
+    const { carryState, chunk } = this.options;
     const { batchFirst, inputSize, recompute, dropout } = model.config;
     const letters = batchFirst ? ["B", "T"] : ["T", "B"];
     const x = checkTensor(`${where}: input`, batch.input, [
@@ -214,6 +235,10 @@ export class Trainer {
     const [first, second] = x.shape as [number, number];
     const [batchSize, steps] = batchFirst ? [first, second] : [second, first];
     const lengths = checkLengths(where, batch.lengths, batchSize, steps);
+    if (carryState && this.carriedBatch !== undefined && this.carriedBatch !== batchSize) {
+      const carried = `the state carried on is of batch size ${this.carriedBatch}, the input's is ${batchSize}`;
+      throw new StateError(`${where}: ${carried}; call resetState() where other sequences begin`);
+    }
     const target = this.readTarget(`${where}: target`, batch.target);
     const mask = batch.mask === undefined ? undefined : this.readTarget(`${where}: mask`, batch.mask);
     const plan = this.loss.plan({ target, mask, batchSize, steps, lengths }, where);
@@ -227,18 +252,17 @@ export class Trainer {
     core.weights.pack(true);
     const { restart } = this;
     this.restart = false;
+    this.carriedBatch = batchSize;
     return {
       lanes: laneCount,
       restart,
       shape: { batch: batchSize, steps, batchFirst, lengths },
       plan,
       dropout: dropout > 0 ? core.dropoutKey(model.forwardCount) : undefined,
-      chunk: this.options.chunk ?? steps,
+      chunk: chunk ?? steps,
       recompute:
-        recompute && this.options.readout === "each"
-          ? recomputedSteps(Math.min(steps, this.options.chunk ?? steps), !model.network.memory.hasClock)
-          : 0,
-      carryState: this.options.carryState,
+        recompute && this.options.readout === "each" ? recomputedSteps(Math.min(steps, chunk ?? steps), !model.network.memory.hasClock) : 0,
+      carryState,
       input,
       target: staged.target.put(target.data),
       mask: mask === undefined ? 0 : staged.mask.put(mask.data),
@@ -251,10 +275,11 @@ export class Trainer {
 
   private readTarget(what: string, value: TensorLike): Tensor {
     const rank = nestedRank(value);
+    const letters = rank === 0 ? this.loss.legend.split(", ") : Array.from({ length: rank }, (_, i) => `axis ${i}`);
     return checkTensor(
       what,
       value,
-      Array.from({ length: rank }, (_, i) => ({ letter: `axis ${i}` })),
+      letters.map((letter) => ({ letter })),
     );
   }
 
@@ -269,55 +294,24 @@ export class Trainer {
     const loss = sum / job.plan.totalWeight;
     try {
       const isLast = this.accumulated + 1 === this.options.accumulate;
-      const gradNorm = isLast ? this.clip(loss) : this.checkedNorm(loss);
+      const gradNorm = finiteNorm(core, this.steps + 1, loss);
       this.model.forwardCount++;
       this.steps++;
       this.accumulated = isLast ? 0 : this.accumulated + 1;
-      if (isLast) this.applyUpdate();
+      if (isLast) this.applyUpdate(gradNorm);
       return { loss, gradNorm };
     } catch (error) {
+      // What the batch left in the gradients and in the states carried on is of no use.
       this.accumulated = 0;
+      this.resetState();
       throw error;
     }
   }
 
-  /** Norm of all gradients; sees to it that it, and the loss where the trainer computed it, is finite. */
-  private checkedNorm(loss: number | undefined): number {
-    const { core } = this;
-    const norm = Math.sqrt(core.engine.kernels.sumOfSquares(core.weights.gradients, core.weights.count));
-    if (Number.isFinite(norm) && (loss === undefined || Number.isFinite(loss))) return norm;
-    throw this.notFinite(loss, norm);
-  }
-
-  private clip(loss: number | undefined): number {
-    const { core } = this;
-    const { clipGradNorm, clipGradValue } = this.options;
-    const { gradients, count } = core.weights;
-    const norm = this.checkedNorm(loss);
-    // As torch.nn.utils.clip_grad_norm_ does, the guard against division by zero included.
-    if (clipGradNorm !== undefined && norm > clipGradNorm) core.engine.kernels.scaleInPlace(gradients, clipGradNorm / (norm + 1e-6), count);
-    if (clipGradValue !== undefined) core.engine.kernels.clampInPlace(gradients, clipGradValue, count);
-    return norm;
-  }
-
-  private applyUpdate(): void {
+  private applyUpdate(gradNorm: number): void {
+    clipGradients(this.core, gradNorm, this.options);
     this.optimizer.apply(this.core.engine, this.buffers, this.rateAt(this.learningRate, this.optimizer.step));
     this.core.weights.changed();
-  }
-
-  /** Names the first tensor that is not finite: a weight, else the loss, else a gradient. */
-  private notFinite(loss: number | undefined, norm: number): NumericError {
-    const step = this.steps + 1;
-    const { engine, weights } = this.core;
-    const find = (base: number) =>
-      this.model.network.parameters.find(({ offset, count }) => engine.kernels.firstNonFinite(base + 4 * offset, count) >= 0)?.name;
-    const advice = "weights and optimizer are as before this step; lower the learning rate, clip gradients, or go back to a checkpoint";
-    const weight = find(weights.values);
-    if (weight !== undefined) return new NumericError(`step ${step}: the weight ${weight} is not finite; load good weights`, weight, step);
-    if (loss !== undefined && !Number.isFinite(loss)) return new NumericError(`step ${step}: the loss is ${loss}; ${advice}`, "loss", step);
-    const gradient = find(weights.gradients);
-    const what = gradient === undefined ? `the gradient norm is ${norm}` : `the gradient of ${gradient} is not finite`;
-    return new NumericError(`step ${step}: ${what}; ${advice}`, gradient ?? "gradients", step);
   }
 
   /** What a checkpoint needs beside the weights: a copy. */
@@ -387,8 +381,9 @@ export class Trainer {
   }
 }
 
+/** Axes of a tensor or of nested arrays; 0 for what is neither. */
 function nestedRank(value: TensorLike): number {
-  if (!Array.isArray(value)) return Math.max(1, (value as Tensor)?.shape?.length ?? 1);
+  if (!Array.isArray(value)) return (value as Tensor)?.shape?.length ?? 0;
   let rank = 0;
   for (let level: unknown = value; Array.isArray(level); level = level[0]) rank++;
   return rank;
