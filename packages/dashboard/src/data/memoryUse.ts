@@ -36,15 +36,16 @@ export interface MemoryWeights {
 
 export function memoryUse({ write, read, heads, shown, cells, asked }: MemoryWeights): MemoryUse {
   const written = new Uint8Array(shown);
-  let [writing, spread, distance, readings, askedMass, writtenMass] = [0, 0, 0, 0, 0, 0];
+  // Means over readings are weighted by how much was read: a head that hardly reads in a step says little.
+  let [writing, spread, distance, readMass, askedMass, writtenMass] = [0, 0, 0, 0, 0, 0];
   for (const [t, isAsked] of asked.entries()) {
     for (let head = 0; head < heads; head++) {
       const weights = read.subarray((t * heads + head) * shown, (t * heads + head + 1) * shown);
       const mass = sum(weights);
       if (mass < READING) continue;
-      readings++;
-      spread += cellsLookedAt(weights, mass);
-      distance += fromUniform(weights, mass, cells);
+      readMass += mass;
+      spread += mass * cellsLookedAt(weights, mass);
+      distance += mass * fromUniform(weights, mass, cells);
       if (!isAsked) continue;
       askedMass += mass;
       for (const [cell, weight] of weights.entries()) if (written[cell] === 1) writtenMass += weight;
@@ -57,8 +58,8 @@ export function memoryUse({ write, read, heads, shown, cells, asked }: MemoryWei
     cells,
     written: sum(written),
     writing,
-    spread: spread / Math.max(1, readings),
-    concentration: distance / Math.max(1, readings),
+    spread: readMass === 0 ? 0 : spread / readMass,
+    concentration: readMass === 0 ? 0 : distance / readMass,
     fromWritten: writtenMass / askedMass,
   };
 }

@@ -16,7 +16,7 @@ export function figure(value: number): string {
   if (size >= 1e6) return value.toExponential(2).replace("e+", "e");
   if (size >= 1000) return thousands(Math.round(value));
   if (size >= 100) return value.toFixed(0);
-  if (size >= 10) return value.toFixed(1);
+  if (size >= 10) return trimmed(value.toFixed(1));
   if (size >= 0.01 || size === 0) return trimmed(value.toFixed(3));
   return value.toExponential(1).replace("e-", "e−");
 }

@@ -1,0 +1,60 @@
+// Asks the server.
+import type { MetricsQuery, RunSummary, SampledMetrics, TraceHeader } from "../data/api.js";
+import type { Trace } from "../data/trace.js";
+
+/** Relative to the page, so that it may lie in any folder. */
+const API = new URL("api/", document.baseURI);
+
+async function ask(path: string): Promise<Response | undefined> {
+  const response = await fetch(new URL(path, API));
+  if (response.status === 404) return undefined;
+  if (!response.ok) throw new Error((await response.text()).trim());
+  return response;
+}
+
+export async function fetchMetrics(run: number, query: MetricsQuery): Promise<SampledMetrics> {
+  const words = new URLSearchParams({ fields: query.fields.join(","), points: String(query.points), smoothing: String(query.smoothing) });
+  if (query.from !== undefined) words.set("from", query.from.toFixed(2));
+  if (query.to !== undefined) words.set("to", query.to.toFixed(2));
+  const response = await ask(`runs/${run}/metrics?${words}`);
+  return response === undefined ? { iteration: [], linesPerPoint: 1, series: {} } : ((await response.json()) as SampledMetrics);
+}
+
+export const metricsCsvAddress = (run: number): string => new URL(`runs/${run}/metrics.csv`, API).href;
+
+/** What the memory did at an iteration; undefined when it is not kept any more. */
+export async function fetchTrace(run: number, iteration: number): Promise<Trace | undefined> {
+  const path = `runs/${run}/memory/${iteration}`;
+  const header = await ask(path);
+  if (header === undefined) return undefined;
+  return {
+    header: (await header.json()) as TraceHeader,
+    async rows(name, from, to) {
+      const response = await ask(`${path}/${name}?from=${from}&to=${to}`);
+      return response === undefined ? undefined : new Float32Array(await response.arrayBuffer());
+    },
+  };
+}
+
+export interface Follower {
+  onRun(summary: RunSummary): void;
+  onConnection(isConnected: boolean): void;
+}
+
+/** Hears of every change of the runs; not while the page is out of sight. */
+export function followRuns({ onRun, onConnection }: Follower): void {
+  let source: EventSource | undefined;
+  const listen = () => {
+    if (document.hidden) {
+      source?.close();
+      source = undefined;
+    } else if (source === undefined) {
+      source = new EventSource(new URL("events", API));
+      source.addEventListener("run", (event) => onRun(JSON.parse((event as MessageEvent<string>).data) as RunSummary));
+      source.addEventListener("open", () => onConnection(true));
+      source.addEventListener("error", () => onConnection(false));
+    }
+  };
+  document.addEventListener("visibilitychange", listen);
+  listen();
+}

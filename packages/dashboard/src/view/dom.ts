@@ -1,0 +1,58 @@
+// Making elements.
+
+type Child = Node | string | number | null | undefined | false;
+type Attributes = Readonly<Record<string, string | number | boolean | undefined | ((event: Event) => void)>>;
+
+/** An element: attributes by name, listeners as functions under the event's name with "on" before it. */
+export function h<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Tag] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== undefined) element.setAttribute(name, String(value));
+  }
+  fill(element, ...children);
+  return element;
+}
+
+/** Replaces what is in an element. */
+export function fill(element: Element, ...children: Child[]): void {
+  const nodes = children.filter((child): child is Node | string | number => child !== null && child !== undefined && child !== false);
+  element.replaceChildren(...nodes.map((node) => (typeof node === "number" ? String(node) : node)));
+}
+
+/** Hands a file to the reader. */
+export function download(name: string, content: Blob): void {
+  const url = URL.createObjectURL(content);
+  const link = h("a", { href: url, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** Small buttons that save something in one form or another. */
+export function saveButtons(what: string, actions: Readonly<Record<string, () => void>>): HTMLElement {
+  const buttons = Object.entries(actions).map(([form, action]) =>
+    h(
+      "button",
+      { class: "quiet", type: "button", "aria-label": `Save ${what} as ${form}`, title: `Save as ${form}`, onclick: action },
+      form,
+    ),
+  );
+  return h("span", { class: "save" }, ...buttons);
+}
+
+export const csvBlob = (text: string): Blob => new Blob([text], { type: "text/csv" });
+
+export const clamp = (value: number, least: number, most: number): number => Math.min(most, Math.max(least, value));
+
+/** Something said aloud by screen readers, once. */
+export function announce(text: string): void {
+  liveRegion.textContent = text;
+  if (!liveRegion.isConnected) document.body.append(liveRegion);
+}
+
+const liveRegion = h("div", { class: "unseen", "aria-live": "polite", role: "status" });
