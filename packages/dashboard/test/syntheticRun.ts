@@ -148,10 +148,10 @@ function denseTrace(settings: Settings): Map<string, Tensor> {
   const read = (t: number, head: number, cell: number) =>
     t > length && cell === cellOf(t - length - 1 - (head % 2 === 1 ? 1 : 0), cells) ? 0.1 + 0.88 * skill : 0.1 / cells;
   const word = Array.from({ length: length * cellSize }, () => 2 * random() - 1);
-  const written = (t: number, cell: number) => {
-    for (let s = Math.min(t, length - 1); s >= 0; s--) if (cellOf(s, cells) === cell) return s;
-    return -1;
-  };
+  const latest = Array.from({ length: 2 * length + 1 }, () => new Int32Array(cells).fill(-1));
+  for (const [t, writes] of latest.entries()) for (let s = 0; s <= Math.min(t, length - 1); s++) writes[cellOf(s, cells)] = s;
+  /** The step that wrote last to a cell, up to step t, or −1. */
+  const written = (t: number, cell: number) => latest[t]?.[cell] ?? -1;
   rows.add("debug.memory", cells * cellSize, (row, i) => {
     const s = written(step(row), Math.floor(i / cellSize));
     return s < 0 ? 0 : (word[s * cellSize + (i % cellSize)] ?? 0);

@@ -53,6 +53,8 @@ export async function serveDashboard({ run, otherRuns = [], port = 0 }: Dashboar
   });
   server.maxConnections = MOST_CONNECTIONS;
   await listen(server, port);
+  // Read while the browser opens: a long run takes a moment.
+  for (const reader of runs) reader.metrics().catch(() => undefined);
   return { url: `http://${LOOPBACK}:${(server.address() as AddressInfo).port}/`, close: () => close(server, site) };
 }
 

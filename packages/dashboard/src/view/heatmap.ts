@@ -146,10 +146,8 @@ export class Heatmap {
     const context = this.#canvas.getContext("2d") as CanvasRenderingContext2D;
     paintMatrix(context, this.#matrix, { x: 0, y: 0, width, height }, ratio, this.paintOptions());
     drawLegend(this.#legend, this.spec.scale, this.#most);
-    this.#plot.setAttribute(
-      "aria-label",
-      `${this.spec.title}: ${rows} rows, ${columns} columns, values ${this.range()}. Arrow keys go from value to value.`,
-    );
+    const label = `${this.spec.title}: ${rows} rows, ${columns} columns, values ${this.range()}. Arrow keys go from value to value.`;
+    if (this.#plot.getAttribute("aria-label") !== label) this.#plot.setAttribute("aria-label", label);
   }
 
   paintOptions() {
@@ -215,9 +213,11 @@ export class Heatmap {
     const row = Math.floor(((event.clientY - top) * rows) / this.#height);
     const column = Math.floor(((event.clientX - left) * columns) / this.#width);
     if (isPressed) this.spec.onColumn?.(clamp(column, 0, columns - 1));
-    if (row < 0 || column < 0 || row >= rows || column >= columns) return this.#unpick();
-    const shown = this.#heaviestAround(row, column);
-    this.#pick(shown.row, shown.column, event.clientX, event.clientY);
+    if (row < 0 || column < 0 || row >= rows || column >= columns) this.#unpick();
+    else {
+      const shown = this.#heaviestAround(row, column);
+      this.#pick(shown.row, shown.column, event.clientX, event.clientY);
+    }
   }
 
   /** Where several values share a pixel it shows the one of the largest magnitude, and so do we. */
@@ -243,7 +243,7 @@ export class Heatmap {
   #press(event: KeyboardEvent): void {
     const { rows, columns } = this.#matrix;
     const nudge = NUDGE[event.key];
-    if (event.key === "Escape") return this.#unpick();
+    if (event.key === "Escape") this.#unpick();
     if (rows === 0 || (nudge === undefined && event.key !== "Enter")) return;
     event.preventDefault();
     const far = event.shiftKey ? 10 : 1;

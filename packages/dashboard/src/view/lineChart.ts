@@ -181,7 +181,10 @@ export class LineChart {
   #showReadout(index: number | null): void {
     const plot = this.#plot;
     const at = index ?? (plot?.data[0].length ?? 0) - 1;
-    if (plot === undefined || at < 0) return fill(this.#readout);
+    if (plot === undefined || at < 0) {
+      fill(this.#readout);
+      return;
+    }
     const words = this.#lines.map(({ metrics }, run) => {
       const [low, high, , line] = [1, 2, 3, 4].map((offset) => this.#valueNear(plot, run * SERIES + offset, at)) as [
         Value,

@@ -1,5 +1,5 @@
 // What a heatmap shows, and how its values become colours.
-import { RAMP_SIZE, type RampName } from "../data/colors.js";
+import type { RampName } from "../data/colors.js";
 
 /** Row-major. NaN: nothing there. */
 export interface Matrix {
@@ -35,10 +35,20 @@ export function largest(values: Float32Array): number {
   return most;
 }
 
-/** Position in a ramp: value 0 … most (or −most … most). */
-export function rampIndex(value: number, most: number, scale: Scale): number {
-  const fraction = scale === "signed" ? 0.5 + value / (2 * most) : value / most;
-  return Math.min(RAMP_SIZE - 1, Math.max(0, Math.round(fraction * (RAMP_SIZE - 1))));
+/**
+ * Colours values: 0 … most (or −most … most) over a ramp. NaN is left as it is in `pixels`.
+ * The loop is as plain as it is because it runs over a quarter of a million links at every step that somebody scrubs through.
+ */
+export function colorValues(pixels: Uint32Array, values: Float32Array, colors: Uint32Array, most: number, scale: Scale): void {
+  const last = colors.length - 1;
+  const factor = scale === "signed" ? last / (2 * most) : last / most;
+  const start = (scale === "signed" ? last / 2 : 0) + 0.5;
+  for (let i = 0; i < values.length; i++) {
+    const at = start + factor * (values[i] as number);
+    if (at >= last) pixels[i] = colors[last] as number;
+    else if (at < 1) pixels[i] = colors[0] as number;
+    else if (at >= 1) pixels[i] = colors[at | 0] as number; // not for NaN
+  }
 }
 
 /**

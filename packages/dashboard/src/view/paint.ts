@@ -1,7 +1,7 @@
 // Draws a matrix on a canvas: one pixel a value on a small canvas, enlarged without smoothing, with hairlines between cells that are
 // large enough.
 import { packedRamp } from "../data/colors.js";
-import { type Matrix, pool, rampIndex, rampOf, type Scale } from "./matrix.js";
+import { colorValues, type Matrix, pool, rampOf, type Scale } from "./matrix.js";
 import { theme } from "./theme.js";
 
 export interface PaintOptions {
@@ -62,12 +62,7 @@ function colorize(shown: Matrix, matrix: Matrix, { scale, most, shade, faint }: 
   const { rows, columns, values } = shown;
   const image = new ImageData(columns, rows);
   const pixels = new Uint32Array(image.data.buffer);
-  const colors = rampFor(scale);
-  for (let i = 0; i < values.length; i++) {
-    const value = shade === undefined ? (values[i] as number) : shade(values[i] as number);
-    // No value: left transparent.
-    if (!Number.isNaN(value)) pixels[i] = colors[rampIndex(value, most, scale)] as number;
-  }
+  colorValues(pixels, shade === undefined ? values : values.map(shade), rampFor(scale), most, scale);
   if (faint !== undefined) {
     for (let i = 0; i < values.length; i++) {
       const row = Math.floor((Math.floor(i / columns) * matrix.rows) / rows);

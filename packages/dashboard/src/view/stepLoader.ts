@@ -3,9 +3,9 @@
 import type { Trace } from "../data/trace.js";
 
 /** Kept at most; then those not shown for longest go. */
-const MOST_BYTES = 48 << 20;
+const MOST_BYTES = 64 << 20;
 /** Fetched together: as many steps as fit, so that a small memory comes at once. */
-const BLOCK_BYTES = 1 << 20;
+const BLOCK_BYTES = 1 << 22;
 const MOST_AT_ONCE = 3;
 const AHEAD = 2;
 const FLOAT_BYTES = 4;

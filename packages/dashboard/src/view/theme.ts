@@ -30,10 +30,19 @@ export function onThemeChange(listener: () => void): () => void {
 
 /** A colour of the style sheet, as it is now. */
 export function cssColor(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  let color = colors.get(name);
+  if (color === undefined) {
+    color = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+    colors.set(name, color);
+  }
+  return color;
 }
 
+/** Asking for one makes the browser compute styles anew, which is too slow for every frame. */
+const colors = new Map<string, string>();
+
 function apply(): void {
+  colors.clear();
   document.documentElement.dataset.theme = theme();
   for (const listener of listeners) listener();
 }

@@ -110,6 +110,7 @@ function positionsPanel(header: TraceHeader): TimePanel[] {
       rowNames: names.map(({ name }) => name),
       rowTicks: names.map(({ tick }) => tick),
       more: {
+        most: Math.max(1, ...shownCells(header)),
         rowHeight: 7,
         shade: (value) => (value < 0 ? Number.NaN : value),
         describe: (value) => (value < 0 ? "no cell here" : `cell ${value}`),

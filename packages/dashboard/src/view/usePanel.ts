@@ -84,7 +84,7 @@ function verdict(use: MemoryUse | undefined, need: Need | undefined): string {
 
 function describeUse(use: MemoryUse): HTMLElement[] {
   const measure = (name: string, value: string, meaning: string) =>
-    h("div", {}, h("dt", {}, name), h("dd", {}, h("strong", {}, value), h("span", { class: "muted" }, meaning)));
+    h("div", {}, h("dt", {}, name), h("dd", {}, h("strong", {}, value), h("span", { class: "muted measure-note" }, meaning)));
   return [
     measure("Cells written", `${use.written} of ${use.cells}`, "with a weight above 0.1 in some step"),
     measure("Written a step", figure(use.writing), "of a weight of 1, on average"),
