@@ -6,8 +6,8 @@ import type { ModelConfig } from "./options.js";
 
 /** Elements of a shard at most: enough rows to keep the products at full rate, few enough that a step's memories stay in cache. */
 const MAX_ROWS = 16;
-/** Bytes of link matrices a shard may have in a step before it is made smaller. */
-const MAX_LINK_BYTES = 2 ** 21;
+/** Bytes of link matrices a shard may have in a step before it is made smaller: a step reads what the one before wrote, at best from the cache. */
+const MAX_LINK_BYTES = 2 ** 20;
 /** Gradient sums at most: shards beyond share them, each sum adding its shards in order. */
 const MAX_LANES = 16;
 
