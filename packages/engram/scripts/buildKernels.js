@@ -1,7 +1,8 @@
 // Compiles kernels/ to the two WebAssembly modules (plain and shared memory) and writes src/engine/kernels.generated.ts:
 // the bytes as base64, the TypeScript signature of every exported kernel and the field order of every descriptor struct,
 // all read from the AssemblyScript sources, so that none of them is written down twice.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -72,12 +73,27 @@ function parseSignature(source, file, name) {
   return `  ${name}(${typed.join(", ")}): ${match[2] === "void" ? "void" : "number"};`;
 }
 
+/** What the generated file depends on: the kernels, this script and the compiler. */
+function sourceHash() {
+  const hash = createHash("sha256").update(asc.version).update(readFileSync(fileURLToPath(import.meta.url)));
+  const sources = readdirSync(kernelFolder).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+  for (const name of sources.sort()) hash.update(name).update(readFileSync(join(kernelFolder, name)));
+  return hash.digest("hex");
+}
+
+const stamp = `// Sources: ${sourceHash()}`;
+if (existsSync(output) && readFileSync(output, "utf8").startsWith(stamp)) {
+  console.log("kernels: up to date");
+  process.exit();
+}
+
 const { signatures, structs } = parseKernels();
 const plain = await compile("plain", []);
 const shared = await compile("shared", ["--enable", "threads", "--sharedMemory", "--maximumMemory", "65536"]);
 writeFileSync(
   output,
-  `// Written by scripts/buildKernels.js from kernels/; do not edit.
+  `${stamp}
+// Written by scripts/buildKernels.js from kernels/; do not edit.
 export interface Kernels {
 ${signatures.join("\n")}
 }
