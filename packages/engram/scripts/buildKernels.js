@@ -75,7 +75,9 @@ function parseSignature(source, file, name) {
 
 /** What the generated file depends on: the kernels, this script and the compiler. */
 function sourceHash() {
-  const hash = createHash("sha256").update(asc.version).update(readFileSync(fileURLToPath(import.meta.url)));
+  const hash = createHash("sha256")
+    .update(asc.version)
+    .update(readFileSync(fileURLToPath(import.meta.url)));
   const sources = readdirSync(kernelFolder).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
   for (const name of sources.sort()) hash.update(name).update(readFileSync(join(kernelFolder, name)));
   return hash.digest("hex");
