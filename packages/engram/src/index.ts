@@ -2,10 +2,11 @@
 export type { Nonlinearity, RnnType } from "./controllers/cells.js";
 export { init } from "./engine/module.js";
 export { CheckpointError, ConfigError, EngramError, type ErrorCode, NumericError, ShapeError, StateError } from "./errors.js";
+export type { BackwardOptions, BackwardResult, ForwardOptions, ForwardResult } from "./models/calls.js";
 export { createModel, modelTypes } from "./models/createModel.js";
 export { DNC } from "./models/dnc.js";
 export type { NestedNumbers, TensorLike } from "./models/inputs.js";
-export { type BackwardOptions, type BackwardResult, type ForwardOptions, type ForwardResult, Model } from "./models/model.js";
+export { Model } from "./models/model.js";
 export type { DNCOptions, ModelConfig, ModelType, SAMOptions, SDNCOptions } from "./models/options.js";
 export { SAM } from "./models/sam.js";
 export { SDNC } from "./models/sdnc.js";

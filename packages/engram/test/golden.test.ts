@@ -3,8 +3,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { readSafetensors } from "../src/files/safetensors.js";
+import type { ForwardOptions } from "../src/models/calls.js";
 import { DNC } from "../src/models/dnc.js";
-import type { ForwardOptions, Model } from "../src/models/model.js";
+import type { Model } from "../src/models/model.js";
 import type { DNCOptions } from "../src/models/options.js";
 import { SAM } from "../src/models/sam.js";
 import { SDNC } from "../src/models/sdnc.js";

@@ -1,6 +1,8 @@
 // Whole models for tests: made from a seed with random sizes and options, with data and states that fit, and what of them can be compared.
+
+import type { ForwardResult } from "../src/models/calls.js";
 import { DNC } from "../src/models/dnc.js";
-import type { ForwardResult, Model } from "../src/models/model.js";
+import type { Model } from "../src/models/model.js";
 import type { ModelType, SDNCOptions } from "../src/models/options.js";
 import { SAM } from "../src/models/sam.js";
 import { SDNC } from "../src/models/sdnc.js";

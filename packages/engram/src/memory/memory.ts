@@ -26,7 +26,7 @@ export interface MemoryOptions {
   readonly temporalLinks: number;
 }
 
-/** One tensor of a memory's state or debug output: its name after the last dot of api.md, and its shape for one element. */
+/** One tensor of a memory's state or debug output: its name after the last dot in `state.tensors()`, and its shape for one element. */
 export interface Field {
   readonly name: string;
   readonly shape: readonly number[];

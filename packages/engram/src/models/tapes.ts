@@ -1,7 +1,7 @@
 // What forwards in training mode keep so that backward can go through them: `maxTapes` tapes, used in turn.
 import { StateError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
-import type { BackwardResult, ForwardResult } from "./model.js";
+import type { BackwardResult, ForwardResult } from "./calls.js";
 import type { Call, Sequences } from "./sequences.js";
 import type { StateTensor } from "./state.js";
 
