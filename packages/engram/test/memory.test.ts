@@ -109,3 +109,17 @@ test("1,000 models made and dropped without dispose leave nothing behind", () =>
   });
   expect(grown).toBeLessThan(NOISE);
 });
+
+test("a state that is kept holds its own bytes, and not the memory of the model that made it", () => {
+  const states = Array.from({ length: 200 }, (_, i) => {
+    const model = smallModel("dnc", { seed: i });
+    const { state } = model.forward(randomTensor([1, 2, 3], 1));
+    model.forward(randomTensor([1, 2, 3], 2)); // until then it lies in the engine
+    return state;
+  });
+  const held = bytesHeld();
+  const bytes = states.flatMap((state) => [...state.tensors().values()].map(({ data }) => data.byteLength));
+  states.length = 0;
+  // A model's memory is 64 KiB and more; a state's descriptions of its layout come to a few.
+  expect(held - bytesHeld()).toBeLessThan(bytes.reduce((a, b) => a + b, 0) + 200 * 2 ** 14);
+});

@@ -6,6 +6,9 @@ import type { Engine } from "../engine/engine.js";
 export type RnnType = "lstm" | "gru" | "rnn";
 export type Nonlinearity = "tanh" | "relu";
 
+/** Whether a kind of cell has a state c beside h. */
+export const hasCellState: Readonly<Record<RnnType, boolean>> = { lstm: true, gru: false, rnn: false };
+
 /** Addresses of one cell's rows at one time step. Cells without a cell state leave `c`, `cPrev` and `tanhC` alone. */
 export interface CellStep {
   gates: number;
@@ -48,7 +51,7 @@ function lstm({ kernels }: Engine): CellKind {
     blocks: 4,
     inputBlocks: [0, 1, 2, 3],
     hiddenBlocks: [0, 1, 2, 3],
-    hasCellState: true,
+    hasCellState: hasCellState.lstm,
     keepsHidden: false,
     forward: (s, rows, width) => kernels.lstmForward(s.h, s.c, s.tanhC, s.gates, s.cPrev, rows, width),
     backward: (dGates, dH, dC, s, rows, width) => kernels.lstmBackward(dGates, dC, dH, s.gates, s.tanhC, s.cPrev, rows, width),
@@ -62,7 +65,7 @@ function gru({ kernels }: Engine): CellKind {
     blocks: 4, // n's input part, r, z, n's hidden part: r∘ stands between the two parts of n
     inputBlocks: [1, 2, 0],
     hiddenBlocks: [1, 2, 3],
-    hasCellState: false,
+    hasCellState: hasCellState.gru,
     keepsHidden: true,
     forward: (s, rows, width) => kernels.gruForward(s.h, s.gates, s.hPrev, rows, width),
     backward: (dGates, dH, _dC, s, rows, width) => kernels.gruBackward(dGates, dH, dH, s.gates, s.hPrev, rows, width),
@@ -77,7 +80,7 @@ function rnn({ kernels }: Engine, nonlinearity: Nonlinearity): CellKind {
     blocks: 1,
     inputBlocks: [0],
     hiddenBlocks: [0],
-    hasCellState: false,
+    hasCellState: hasCellState.rnn,
     keepsHidden: false,
     forward: (s, rows, width) => (relu ? kernels.rnnReluForward : kernels.rnnTanhForward)(s.h, s.gates, rows, width),
     backward: (dGates, dH, _dC, s, rows, width) => (relu ? kernels.rnnReluBackward : kernels.rnnTanhBackward)(dGates, dH, s.h, rows, width),

@@ -4,8 +4,8 @@
 // readFeedback once more r [B, RWp], as it was when the call began: a call of several passes feeds it to every step of all of them.
 // As tensors, for a whole batch: controller_hidden.{layer}.h and .c [numHiddenLayers, B, H], read_vectors [B, R·W].
 import type { Tensor } from "../tensor.js";
-import type { Network } from "./network.js";
 import type { ShardRange } from "./shards.js";
+import type { StateLayout } from "./stateLayout.js";
 
 interface Place {
   readonly name: string;
@@ -19,33 +19,38 @@ interface Place {
 }
 
 /** Names and shapes of the tensors. */
-export function controllerShapes(network: Network, batch: number): Map<string, readonly number[]> {
-  return new Map(places(network, batch).map(({ name, shape }) => [name, shape]));
+export function controllerShapes(layout: StateLayout, batch: number): Map<string, readonly number[]> {
+  return new Map(places(layout, batch).map(({ name, shape }) => [name, shape]));
 }
 
 /** In the order of the engine's layout; a cell's place repeats the tensor of its layer. */
-function places(network: Network, batch: number): Place[] {
-  const { config, kind, widths, memory } = network;
+function places(layout: StateLayout, batch: number): Place[] {
+  const { config, memory, hasCellState, hiddenWidth, readWidth } = layout;
   const { hiddenSize, numHiddenLayers, numLayers, readHeads, cellSize } = config;
-  const hidden = { shape: [numHiddenLayers, batch, hiddenSize], size: hiddenSize, width: widths.hidden, column: (i: number) => i };
+  const hidden = { shape: [numHiddenLayers, batch, hiddenSize], size: hiddenSize, width: hiddenWidth, column: (i: number) => i };
   const list: Place[] = [];
   for (let l = 0; l < numLayers; l++) {
     for (let cell = 0; cell < numHiddenLayers; cell++) {
       list.push({ ...hidden, name: `controller_hidden.${l}.h`, cell });
-      if (kind.hasCellState) list.push({ ...hidden, name: `controller_hidden.${l}.c`, cell });
+      if (hasCellState) list.push({ ...hidden, name: `controller_hidden.${l}.c`, cell });
     }
   }
   const columns = new Int32Array(readHeads * cellSize);
   for (const block of memory.readBlocks) for (let i = 0; i < block.count; i++) columns[block.from + i] = block.to + i;
   const size = readHeads * cellSize;
-  list.push({ name: "read_vectors", shape: [batch, size], size, cell: 0, width: widths.reads, column: (i) => columns[i] as number });
+  list.push({ name: "read_vectors", shape: [batch, size], size, cell: 0, width: readWidth, column: (i) => columns[i] as number });
   return list;
 }
 
 /** Calls `move(place, tensor index, engine index)` for every value of a shard. */
-function eachValue(network: Network, batch: number, range: ShardRange, move: (name: string, tensor: number, engine: number) => void): void {
+function eachValue(
+  layout: StateLayout,
+  batch: number,
+  range: ShardRange,
+  move: (name: string, tensor: number, engine: number) => void,
+): void {
   let start = 0;
-  for (const { name, size, cell, width, column } of places(network, batch)) {
+  for (const { name, size, cell, width, column } of places(layout, batch)) {
     for (let b = 0; b < range.count; b++) {
       const row = (cell * batch + range.from + b) * size;
       for (let i = 0; i < size; i++) move(name, row + i, start + b * width + column(i));
@@ -55,9 +60,14 @@ function eachValue(network: Network, batch: number, range: ShardRange, move: (na
 }
 
 /** The engine's floats for one shard; tensors that are not there are zero. */
-export function encodeController(network: Network, batch: number, range: ShardRange, tensors: ReadonlyMap<string, Tensor>): Float32Array {
-  const values = new Float32Array(network.stateFloats(range.count));
-  eachValue(network, batch, range, (name, tensor, engine) => {
+export function encodeController(
+  layout: StateLayout,
+  batch: number,
+  range: ShardRange,
+  tensors: ReadonlyMap<string, Tensor>,
+): Float32Array {
+  const values = new Float32Array(layout.floats(range.count));
+  eachValue(layout, batch, range, (name, tensor, engine) => {
     values[engine] = tensors.get(name)?.data[tensor] ?? 0;
   });
   return values;
@@ -65,22 +75,22 @@ export function encodeController(network: Network, batch: number, range: ShardRa
 
 /** Copies one shard's floats into the tensors of the whole batch. */
 export function decodeController(
-  network: Network,
+  layout: StateLayout,
   batch: number,
   range: ShardRange,
   values: Float32Array,
   tensors: ReadonlyMap<string, Tensor>,
 ): void {
-  eachValue(network, batch, range, (name, tensor, engine) => {
+  eachValue(layout, batch, range, (name, tensor, engine) => {
     const { data } = tensors.get(name) as Tensor;
     data[tensor] = values[engine] as number;
   });
 }
 
 /** Zeroed tensors for the whole batch. */
-export function controllerTensors(network: Network, batch: number): Map<string, Tensor> {
+export function controllerTensors(layout: StateLayout, batch: number): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>();
-  for (const [name, shape] of controllerShapes(network, batch)) {
+  for (const [name, shape] of controllerShapes(layout, batch)) {
     tensors.set(name, { data: new Float32Array(shape.reduce((a, b) => a * b, 1)), shape });
   }
   return tensors;

@@ -14,6 +14,7 @@ import type { Parameter } from "./parameters.js";
 import type { Call } from "./sequences.js";
 import { recomputedSteps } from "./shards.js";
 import { emptyState, State } from "./state.js";
+import type { StateLayout } from "./stateLayout.js";
 import { checkStateTensors } from "./stateShapes.js";
 import { backwardResult, keepOn, Tapes } from "./tapes.js";
 
@@ -43,6 +44,11 @@ export abstract class Model {
   /** @internal */
   get network(): Network {
     return this.core.network;
+  }
+
+  /** @internal */
+  get stateLayout(): StateLayout {
+    return this.network.layout;
   }
 
   /** Whether the model is in training mode, as at first. */
@@ -94,7 +100,7 @@ export abstract class Model {
     const outputAt = this.core.output.zeros(sizeOf(outputSizes));
     sequences.forward(call, at, outputAt, recorder);
     const output = { data: this.core.output.values(sizeOf(outputSizes)).slice(), shape: outputSizes };
-    const next = new State(this.network, batch, sequences);
+    const next = new State(this.stateLayout, batch, sequences);
     sequences.holds = next;
     const result: ForwardResult = { output, state: next, ...(recorder !== undefined && { debug: recorder.tensors() }) };
     if (tape !== undefined) keepOn(tape, result, call, x.data);
@@ -119,7 +125,7 @@ export abstract class Model {
       outputGrad,
       letters.map((letter, i) => ({ letter, size: output.shape[i] as number })),
     );
-    if (stateGrad !== undefined) checkStateTensors(`${where}: stateGrad`, this.network, call.batch, stateGrad);
+    if (stateGrad !== undefined) checkStateTensors(`${where}: stateGrad`, this.stateLayout, call.batch, stateGrad);
     const { core } = this;
     const dOutput = core.output.put(dy.data);
     checkFinite(core.engine, `${where}: outputGrad`, dOutput, dy.shape);
@@ -198,7 +204,7 @@ export abstract class Model {
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
       throw new ShapeError(`${this.where("initialState")}: batchSize must be a whole number of 1 or more, got ${batchSize}`);
     }
-    return emptyState(this.network, batchSize);
+    return emptyState(this.stateLayout, batchSize);
   }
 
   /** Bytes by purpose, now, and at most since construction. */
@@ -292,7 +298,8 @@ export abstract class Model {
         `${call}: state must be a State, from forward, initialState or State.from, got ${state === null ? "null" : typeof state}`,
       );
     }
-    if (!state.belongsTo(this.network)) throw new StateError(`${call}: this state is of another model: its kind, sizes or layers differ`);
+    if (!state.belongsTo(this.stateLayout))
+      throw new StateError(`${call}: this state is of another model: its kind, sizes or layers differ`);
     if (batch !== undefined && state.batchSize !== batch) {
       throw new StateError(`${call}: the state is of batch size ${state.batchSize}, the input's is ${batch}`);
     }

@@ -7,6 +7,7 @@ import { EngramError } from "../errors.js";
 import type { Block, Memory } from "../memory/memory.js";
 import type { ModelConfig, ModelType } from "./options.js";
 import { cellInputSize, cellName, memoryName, type Parameter, parameterTable } from "./parameters.js";
+import { StateLayout } from "./stateLayout.js";
 
 /** The products that give one cell's gates: inputs that are there only where the cell has them, and its own hidden state. */
 export interface CellProducts {
@@ -48,15 +49,13 @@ export class Network {
   readonly outputHidden: Linear;
   readonly outputReads: Linear;
   readonly outputBias: Bias;
-  readonly numMemories: number;
+  /** How states are laid out: all that those that are kept hold on to. */
+  readonly layout: StateLayout;
   /** Bytes `place` needs for packed weights. */
   readonly packedBytes: number;
   private readonly linears: Linear[] = [];
   private readonly biases: Bias[] = [];
   private readonly byName = new Map<string, Parameter>();
-
-  /** What a state must have in common with a model to be one of its states. */
-  readonly signature: string;
 
   constructor(
     readonly engine: Engine,
@@ -64,15 +63,12 @@ export class Network {
     readonly config: ModelConfig,
     readonly memory: Memory,
   ) {
-    const { rnnType, hiddenSize, numLayers, numHiddenLayers, nrCells, cellSize, readHeads, shareMemory } = config;
-    const { sparseReads, temporalReads, temporalLinks, readFeedback } = config;
-    const sizes = [rnnType, hiddenSize, numLayers, numHiddenLayers, nrCells, cellSize, readHeads, shareMemory];
-    this.signature = [type, ...sizes, sparseReads, temporalReads, temporalLinks, readFeedback].join("/");
+    this.layout = new StateLayout(type, config, memory);
     this.kind = cellKind(engine, config.rnnType, config.nonlinearity);
     this.parameters = parameterTable(config, this.kind, memory);
     for (const parameter of this.parameters) this.byName.set(parameter.name, parameter);
     this.weightCount = this.parameters.reduce((sum, parameter) => sum + parameter.count, 0);
-    const hidden = pad8(config.hiddenSize);
+    const hidden = this.layout.hiddenWidth;
     this.widths = {
       x: pad8(config.inputSize),
       hidden,
@@ -81,7 +77,6 @@ export class Network {
       reads: memory.readWidth,
       output: pad8(config.outputSize),
     };
-    this.numMemories = config.shareMemory ? 1 : config.numLayers;
     this.layers = Array.from({ length: config.numLayers }, (_, l) => this.layerProducts(l));
     const output = this.find("output.weight");
     this.outputHidden = this.linear(hidden, this.widths.output, [
@@ -96,13 +91,6 @@ export class Network {
     this.packedBytes = [...this.linears.map((l) => l.forwardBytes + l.backwardBytes), ...this.biases.map((b) => b.bytes)].reduce(
       (a, b) => a + b,
     );
-  }
-
-  /** Floats of controller state and read vectors of `batch` elements; see controllerState.ts for their layout. */
-  stateFloats(batch: number): number {
-    const { config, kind, widths } = this;
-    const cells = config.numLayers * config.numHiddenLayers * (kind.hasCellState ? 2 : 1);
-    return batch * (cells * widths.hidden + (config.readFeedback ? 1 : 2) * widths.reads);
   }
 
   /** Gives the packed weights their place, `packedBytes` of zeroed memory. */

@@ -65,7 +65,7 @@ export class Sequences implements Residence {
     if (batch === this.batch) return;
     this.leave();
     this.batch = 0; // should there be too little memory, the next call comes here again
-    this.ranges = rangesOf(this.network, batch);
+    this.ranges = rangesOf(this.network.layout, batch);
     this.stepSchedules = [];
     for (const shard of this.shards.splice(this.ranges.length)) shard.dispose();
     while (this.shards.length < this.ranges.length) this.shards.push(new ShardSequence(this.engine, this.network));
@@ -223,7 +223,7 @@ export class Sequences implements Residence {
   private shardGradients(i: number, gradients: ReadonlyMap<string, StateTensor>): ShardGradients {
     const { network } = this;
     const range = this.ranges[i] as ShardRange;
-    const memories = Array.from({ length: network.numMemories }, (_, m) => {
+    const memories = Array.from({ length: network.layout.numMemories }, (_, m) => {
       const fields = new Map<string, FieldValues>();
       for (const name of network.memory.gradientFields) {
         const tensor = gradients.get(`memory.${m}.${name}`);
@@ -231,7 +231,7 @@ export class Sequences implements Residence {
       }
       return fields;
     });
-    return { controller: encodeController(network, this.batch, range, onlyDense(gradients)), memories };
+    return { controller: encodeController(network.layout, this.batch, range, onlyDense(gradients)), memories };
   }
 
   /**
@@ -241,10 +241,11 @@ export class Sequences implements Residence {
   stateGradients(given: ReadonlyMap<string, StateTensor> | undefined): Map<string, StateTensor> {
     const { network, batch } = this;
     const parts = this.shards.map((shard, i) => this.gradients[i] ?? shard.callGradients());
-    const controller = controllerTensors(network, batch);
-    for (const [i, part] of parts.entries()) decodeController(network, batch, this.ranges[i] as ShardRange, part.controller, controller);
+    const controller = controllerTensors(network.layout, batch);
+    for (const [i, part] of parts.entries())
+      decodeController(network.layout, batch, this.ranges[i] as ShardRange, part.controller, controller);
     const joined = new Map<string, StateTensor>(controller);
-    for (let m = 0; m < network.numMemories; m++) {
+    for (let m = 0; m < network.layout.numMemories; m++) {
       for (const { name, shape } of network.memory.stateFields) {
         if (!network.memory.gradientFields.includes(name)) continue;
         const key = `memory.${m}.${name}`;

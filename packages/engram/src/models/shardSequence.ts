@@ -57,7 +57,7 @@ export class ShardSequence {
     private readonly pulse?: () => void,
   ) {
     this.frame = new Frame(engine);
-    this.memories = Array.from({ length: network.numMemories }, () => network.memory.open(engine));
+    this.memories = Array.from({ length: network.layout.numMemories }, () => network.memory.open(engine));
     const layers: LayerSequence[] = [];
     for (const [l, products] of network.layers.entries()) {
       layers.push(new LayerSequence(engine, network, products, l, this.memories[products.memory] as MemoryTape, layers[l - 1]));
@@ -78,7 +78,7 @@ export class ShardSequence {
     // First what may find too little memory: the present plan then still holds.
     const batch = schedule.order.length;
     this.reserveState(batch);
-    const accesses = pass.passThroughMemory ? (schedule.steps * network.config.numLayers) / network.numMemories : 0;
+    const accesses = pass.passThroughMemory ? (schedule.steps * network.config.numLayers) / network.layout.numMemories : 0;
     for (const memory of this.memories) memory.reserve(batch, accesses, pass.record);
     frame.plan(schedule, pass);
     if (isPlanned) return;
@@ -97,7 +97,7 @@ export class ShardSequence {
   reserveState(batch: number): void {
     if (batch === this.stateBatch) return;
     this.stateBatch = 0;
-    const bytes = 4 * this.network.stateFloats(batch);
+    const bytes = 4 * this.network.layout.floats(batch);
     if (bytes > this.stateCapacity) {
       if (this.state !== 0) this.engine.free(this.state);
       this.state = this.stateCapacity = 0;
@@ -118,7 +118,7 @@ export class ShardSequence {
 
   /** Empties the state. */
   clear(): void {
-    this.engine.kernels.fillZero(this.state, 4 * this.network.stateFloats(this.stateBatch));
+    this.engine.kernels.fillZero(this.state, 4 * this.network.layout.floats(this.stateBatch));
     this.clearMemories();
   }
 
@@ -134,7 +134,7 @@ export class ShardSequence {
   /** Where, in floats laid out as `state`, the call's first read vectors and the present ones are, and their bytes. */
   private readsAndFirst(state: number): [first: number, reads: number, bytes: number] {
     const bytes = 4 * this.network.widths.reads * this.stateBatch;
-    const end = state + 4 * this.network.stateFloats(this.stateBatch);
+    const end = state + 4 * this.network.layout.floats(this.stateBatch);
     return [end - bytes, end - 2 * bytes, bytes];
   }
 
@@ -172,7 +172,7 @@ export class ShardSequence {
 
   snapshot(): ShardSnapshot {
     return {
-      controller: this.engine.f32(this.state, this.network.stateFloats(this.stateBatch)).slice(),
+      controller: this.engine.f32(this.state, this.network.layout.floats(this.stateBatch)).slice(),
       memories: this.memories.map((memory) => memory.snapshot()),
     };
   }
@@ -213,7 +213,7 @@ export class ShardSequence {
     const { memory } = this.network;
     const fields = this.frame.pass.passThroughMemory ? memory.gradientFields : [];
     return {
-      controller: this.engine.f32(this.exchange, this.network.stateFloats(this.frame.batch)).slice(),
+      controller: this.engine.f32(this.exchange, this.network.layout.floats(this.frame.batch)).slice(),
       memories: this.memories.map((tape) => new Map(fields.map((name) => [name, tape.stateGradient(name)]))),
     };
   }
@@ -351,7 +351,7 @@ export class ShardSequence {
       this.dFirstReads = config.readFeedback ? 0 : cursor.take(batch * widths.reads);
       this.previousHidden = schedule.uniform ? 0 : cursor.take(totalRows * widths.hidden);
       this.previousReads = schedule.uniform && config.readFeedback ? 0 : cursor.take(totalRows * widths.reads);
-      this.exchange = cursor.take(network.stateFloats(batch));
+      this.exchange = cursor.take(network.layout.floats(batch));
       this.scratch = cursor.take(this.scratchBytes(totalRows) / 4);
     }
     this.layOutCarried();

@@ -4,9 +4,9 @@
 import type { FieldValues, MemorySnapshot, SparseTensor } from "../memory/memory.js";
 import { sizeOf, type Tensor } from "../tensor.js";
 import { controllerTensors, decodeController, encodeController } from "./controllerState.js";
-import type { Network } from "./network.js";
 import type { ShardSnapshot } from "./shardSequence.js";
 import { type ShardRange, shardRanges } from "./shards.js";
+import type { StateLayout } from "./stateLayout.js";
 import { checkWholeState } from "./stateShapes.js";
 
 /** A tensor of a batch of which most values are zero: the others with their positions, `rank` indices each, in order. */
@@ -24,9 +24,10 @@ export interface Residence {
   snapshots(): ShardSnapshot[];
 }
 
-/** Anything that State.from can ask for the network it must fit: a model. */
-export interface HasNetwork {
-  readonly network: Network;
+/** Anything that State.from can ask for the layout it must have: a model. */
+export interface HasStates {
+  /** @internal */
+  readonly stateLayout: StateLayout;
 }
 
 export class State {
@@ -35,7 +36,7 @@ export class State {
 
   /** @internal states come from `forward`, `initialState` and `State.from` */
   constructor(
-    private readonly network: Network,
+    private readonly layout: StateLayout,
     readonly batchSize: number,
     content: readonly ShardSnapshot[] | Residence,
   ) {
@@ -48,17 +49,17 @@ export class State {
    * the largest last access of the batch.
    * @throws {StateError} for a name this model does not have, or one that is missing; {ShapeError} for a wrong shape or a value that is not finite
    */
-  static from(model: HasNetwork, tensors: ReadonlyMap<string, StateTensor>): State {
-    const { network } = model;
-    const batch = checkWholeState("State.from: tensors", network, tensors);
-    const ranges = rangesOf(network, batch);
+  static from(model: HasStates, tensors: ReadonlyMap<string, StateTensor>): State {
+    const layout = model.stateLayout;
+    const batch = checkWholeState("State.from: tensors", layout, tensors);
+    const ranges = rangesOf(layout, batch);
     const dense = onlyDense(tensors);
     return new State(
-      network,
+      layout,
       batch,
       ranges.map((range) => ({
-        controller: encodeController(network, batch, range, dense),
-        memories: Array.from({ length: network.numMemories }, (_, m) => memorySnapshot(network, m, range, tensors)),
+        controller: encodeController(layout, batch, range, dense),
+        memories: Array.from({ length: layout.numMemories }, (_, m) => memorySnapshot(layout, m, range, tensors)),
       })),
     );
   }
@@ -66,7 +67,7 @@ export class State {
   /** Hidden state of each layer's cells: h [numHiddenLayers, B, H], and c for LSTM. */
   get controllerHidden(): { h: Tensor; c?: Tensor }[] {
     const tensors = this.controller();
-    return Array.from({ length: this.network.config.numLayers }, (_, l) => {
+    return Array.from({ length: this.layout.config.numLayers }, (_, l) => {
       const c = tensors.get(`controller_hidden.${l}.c`);
       return { h: tensors.get(`controller_hidden.${l}.h`) as Tensor, ...(c !== undefined && { c }) };
     });
@@ -79,7 +80,7 @@ export class State {
 
   /** The tensors of each memory by name: memory [B, N, W], read_weights [B, R, N] and so on. @throws {StateError} when too large to hold densely */
   get memory(): Record<string, Tensor>[] {
-    return Array.from({ length: this.network.numMemories }, (_, m) => Object.fromEntries(this.memoryTensors(m)));
+    return Array.from({ length: this.layout.numMemories }, (_, m) => Object.fromEntries(this.memoryTensors(m)));
   }
 
   /**
@@ -88,7 +89,7 @@ export class State {
    */
   tensors(): Map<string, Tensor> {
     const tensors = this.controller();
-    for (let m = 0; m < this.network.numMemories; m++) {
+    for (let m = 0; m < this.layout.numMemories; m++) {
       for (const [name, tensor] of this.memoryTensors(m)) tensors.set(`memory.${m}.${name}`, tensor);
     }
     return tensors;
@@ -97,7 +98,7 @@ export class State {
   /** As `tensors`, with what belongs to a memory as positions and values. */
   sparseTensors(): Map<string, StateTensor> {
     const tensors: Map<string, StateTensor> = this.controller();
-    const { memory, numMemories } = this.network;
+    const { memory, numMemories } = this.layout;
     for (let m = 0; m < numMemories; m++) {
       for (const { name, shape } of memory.stateFields) {
         const elements = this.shards().flatMap((shard) => {
@@ -112,9 +113,9 @@ export class State {
     return tensors;
   }
 
-  /** @internal whether it fits a network and how it was split */
-  belongsTo(network: Network): boolean {
-    return network.signature === this.network.signature;
+  /** @internal whether it is a state of models of a layout */
+  belongsTo(layout: StateLayout): boolean {
+    return layout.signature === this.layout.signature;
   }
 
   /** @internal the content of every shard, copied out of the engine when it still lies there */
@@ -142,16 +143,16 @@ export class State {
   }
 
   private controller(): Map<string, Tensor> {
-    const tensors = controllerTensors(this.network, this.batchSize);
+    const tensors = controllerTensors(this.layout, this.batchSize);
     const shards = this.shards();
-    for (const [i, range] of rangesOf(this.network, this.batchSize).entries()) {
-      decodeController(this.network, this.batchSize, range, (shards[i] as ShardSnapshot).controller, tensors);
+    for (const [i, range] of rangesOf(this.layout, this.batchSize).entries()) {
+      decodeController(this.layout, this.batchSize, range, (shards[i] as ShardSnapshot).controller, tensors);
     }
     return tensors;
   }
 
   private memoryTensors(m: number): Map<string, Tensor> {
-    const { memory } = this.network;
+    const { memory } = this.layout;
     const tensors = new Map<string, Tensor>();
     for (const { name, shape } of memory.stateFields) {
       const parts = this.shards().map((shard) => memory.tensorFromSnapshot(shard.memories[m] as MemorySnapshot, name));
@@ -163,26 +164,26 @@ export class State {
   }
 
   private clock(m: number): Tensor | undefined {
-    const clock = this.network.memory.clockOfSnapshot(this.shards()[0]?.memories[m] as MemorySnapshot);
+    const clock = this.layout.memory.clockOfSnapshot(this.shards()[0]?.memories[m] as MemorySnapshot);
     return clock === undefined ? undefined : { data: Float32Array.of(clock), shape: [1] };
   }
 }
 
 /** The empty state. */
-export function emptyState(network: Network, batch: number): State {
-  const ranges = rangesOf(network, batch);
+export function emptyState(layout: StateLayout, batch: number): State {
+  const ranges = rangesOf(layout, batch);
   return new State(
-    network,
+    layout,
     batch,
     ranges.map(({ count }) => ({
-      controller: new Float32Array(network.stateFloats(count)),
-      memories: Array.from({ length: network.numMemories }, () => network.memory.emptySnapshot(count)),
+      controller: new Float32Array(layout.floats(count)),
+      memories: Array.from({ length: layout.numMemories }, () => layout.memory.emptySnapshot(count)),
     })),
   );
 }
 
-export function rangesOf(network: Network, batch: number): ShardRange[] {
-  return shardRanges(batch, network.config, !network.memory.hasClock);
+export function rangesOf(layout: StateLayout, batch: number): ShardRange[] {
+  return shardRanges(batch, layout.config, !layout.memory.hasClock);
 }
 
 /** Parts of consecutive elements as one tensor. */
@@ -253,8 +254,8 @@ export function onlyDense(tensors: ReadonlyMap<string, StateTensor>): Map<string
   return dense;
 }
 
-function memorySnapshot(network: Network, m: number, range: ShardRange, tensors: ReadonlyMap<string, StateTensor>): MemorySnapshot {
-  const { memory } = network;
+function memorySnapshot(layout: StateLayout, m: number, range: ShardRange, tensors: ReadonlyMap<string, StateTensor>): MemorySnapshot {
+  const { memory } = layout;
   const fields = new Map<string, FieldValues>();
   for (const { name } of memory.stateFields) {
     const tensor = tensors.get(`memory.${m}.${name}`);

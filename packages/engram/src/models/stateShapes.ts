@@ -3,15 +3,15 @@ import { ShapeError, StateError } from "../errors.js";
 import { sizeOf } from "../tensor.js";
 import { controllerShapes } from "./controllerState.js";
 import { describeShape, positionOf } from "./inputs.js";
-import type { Network } from "./network.js";
 import type { StateTensor } from "./state.js";
+import type { StateLayout } from "./stateLayout.js";
 
 /** Every name and shape a state of the model may have. */
-function stateShapes(network: Network, batch: number): Map<string, readonly number[]> {
-  const shapes = controllerShapes(network, batch);
-  for (let m = 0; m < network.numMemories; m++) {
-    for (const { name, shape } of network.memory.stateFields) shapes.set(`memory.${m}.${name}`, [batch, ...shape]);
-    if (network.memory.hasClock) shapes.set(`memory.${m}.clock`, [1]);
+function stateShapes(layout: StateLayout, batch: number): Map<string, readonly number[]> {
+  const shapes = controllerShapes(layout, batch);
+  for (let m = 0; m < layout.numMemories; m++) {
+    for (const { name, shape } of layout.memory.stateFields) shapes.set(`memory.${m}.${name}`, [batch, ...shape]);
+    if (layout.memory.hasClock) shapes.set(`memory.${m}.clock`, [1]);
   }
   return shapes;
 }
@@ -20,26 +20,24 @@ function stateShapes(network: Network, batch: number): Map<string, readonly numb
  * Checks tensors of a state that may lack some.
  * @throws {StateError} for a name the model does not have; {ShapeError} for a wrong shape, or a value that is not finite
  */
-export function checkStateTensors(what: string, network: Network, batch: number, tensors: ReadonlyMap<string, StateTensor>): void {
+export function checkStateTensors(what: string, layout: StateLayout, batch: number, tensors: ReadonlyMap<string, StateTensor>): void {
   checkMap(what, tensors);
-  const shapes = stateShapes(network, batch);
+  const shapes = stateShapes(layout, batch);
   for (const [name, tensor] of tensors) {
     const shape = shapes.get(name);
     if (shape === undefined) {
-      throw new StateError(
-        `${what}: ${name} is not a state tensor of this ${network.type.toUpperCase()}: ${[...shapes.keys()].join(", ")}`,
-      );
+      throw new StateError(`${what}: ${name} is not a state tensor of this ${layout.type.toUpperCase()}: ${[...shapes.keys()].join(", ")}`);
     }
     checkStateTensor(`${what}: ${name}`, tensor, shape);
   }
 }
 
 /** Checks that a state's tensors are all there; only a clock may be missing. @returns the batch size that they tell */
-export function checkWholeState(what: string, network: Network, tensors: ReadonlyMap<string, StateTensor>): number {
+export function checkWholeState(what: string, layout: StateLayout, tensors: ReadonlyMap<string, StateTensor>): number {
   checkMap(what, tensors);
   const batch = batchOf(what, tensors);
-  checkStateTensors(what, network, batch, tensors);
-  const missing = [...stateShapes(network, batch).keys()].filter((name) => !tensors.has(name) && !name.endsWith(".clock"));
+  checkStateTensors(what, layout, batch, tensors);
+  const missing = [...stateShapes(layout, batch).keys()].filter((name) => !tensors.has(name) && !name.endsWith(".clock"));
   if (missing.length > 0)
     throw new StateError(`${what}: missing ${missing.join(", ")}; initialState(${batch}).tensors() gives all of them`);
   return batch;

@@ -62,7 +62,7 @@ export class LaneRunner {
 
   /** Runs the shards of one lane, in order. */
   run(job: StepJob, lane: number): void {
-    const ranges = rangesOf(this.network, job.shape.batch);
+    const ranges = rangesOf(this.network.layout, job.shape.batch);
     const { from, count } = lanes(ranges.length)[lane] as ShardRange;
     for (let shard = from; shard < from + count; shard++) {
       const loss = this.runShard(job, shard, ranges[shard] as ShardRange, job.sums + lane * job.laneBytes);

@@ -244,7 +244,7 @@ export class Trainer {
     const plan = this.loss.plan({ target, mask, batchSize, steps, lengths }, where);
     const input = core.input.put(x.data);
     checkFinite(core.engine, `${where}: input`, input, x.shape);
-    const shards = rangesOf(model.network, batchSize).length;
+    const shards = rangesOf(model.network.layout, batchSize).length;
     const laneCount = lanes(shards).length;
     const { count, gradients } = core.weights;
     if (this.accumulated === 0) core.weights.zeroGradients();
@@ -288,7 +288,7 @@ export class Trainer {
     const { core } = this;
     const { count, gradients } = core.weights;
     if (job.sums !== gradients) core.engine.kernels.sumGradients(gradients, job.sums, job.laneBytes, job.lanes, count);
-    const losses = core.engine.f64(job.losses, rangesOf(this.model.network, job.shape.batch).length);
+    const losses = core.engine.f64(job.losses, rangesOf(this.model.network.layout, job.shape.batch).length);
     let sum = 0;
     for (const loss of losses) sum += loss;
     const loss = sum / job.plan.totalWeight;
