@@ -137,6 +137,7 @@ export const trainFlags = {
     "adam, adamw, adamax, rmsprop, sgd, adagrad, adadelta",
   ),
   lr: flag(LEARNING, aboveZero, 1e-3, "learning rate"),
+  lr_cosine: flag(LEARNING, whole(0), 0, "it falls along half a cosine to 0 over so many iterations; 0: it stays"),
   clip: flag(LEARNING, zeroOrMore, 50, "bound on the norm of the gradient; 0: none"),
   batch_size: flag(LEARNING, whole(1), 100, "sequences of an iteration"),
   iterations: flag(LEARNING, whole(1), { copy: 100_000, adding: 2000, argmax: 2000 }, "iterations at most"),

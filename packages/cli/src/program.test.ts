@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import type { TaskName } from "engram/tasks";
+import { createTask, type TaskName } from "engram/tasks";
 import { describe, expect, test } from "vitest";
 import { prepareArguments } from "./arguments.js";
 import type { Settings } from "./flags.js";
 import { createProgram } from "./program.js";
-import { resolveSettings } from "./settings.js";
+import { resolveSettings, trainerOptions } from "./settings.js";
 
 const WIDEST = 80;
 
@@ -92,6 +92,16 @@ describe("flags", () => {
     const { given } = await understand("train copy -lr 0.5 --preset quick -mem_slot 5 --no-stop-when-solved");
     expect(given).toMatchObject({ preset: "quick", mem_slot: 5, stop_when_solved: false });
     expect(given.lr).not.toBe(0.5);
+  });
+
+  test("the learning rate stays unless a cosine is asked for", async () => {
+    const { given } = await understand("train copy --lr 0.01 --lr-cosine 500");
+    const task = createTask("copy");
+    expect(trainerOptions(resolveSettings("copy", given), task)).toMatchObject({
+      learningRate: 0.01,
+      schedule: { type: "cosine", steps: 500 },
+    });
+    expect(trainerOptions(resolveSettings("copy", {}), task)).not.toHaveProperty("schedule");
   });
 
   test("defaults depend on the task", () => {

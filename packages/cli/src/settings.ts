@@ -68,7 +68,9 @@ export function inFlagNames(message: string): string {
 export function trainerOptions(settings: Settings, task: Task): TrainerOptions {
   const { loss, readout } = task;
   const clip = settings.clip > 0 ? { clipGradNorm: settings.clip } : {};
-  return { ...optimizerOptions(settings), ...clip, loss, readout, threads: settings.threads };
+  const schedule: Pick<TrainerOptions, "schedule"> =
+    settings.lr_cosine > 0 ? { schedule: { type: "cosine", steps: settings.lr_cosine } } : {};
+  return { ...optimizerOptions(settings), ...clip, ...schedule, loss, readout, threads: settings.threads };
 }
 
 /** The rules of the curriculum. */
