@@ -1,6 +1,7 @@
 // The commands, put together. Each is a file of its own in commands/.
 import { Command } from "commander";
 import { benchCommand } from "./commands/bench.js";
+import { dashboardCommand } from "./commands/dashboard.js";
 import { evaluateCommand } from "./commands/evaluate.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { type TrainAction, trainCommand } from "./commands/train.js";
@@ -17,6 +18,7 @@ export function createProgram(action: TrainAction = train): Command {
     .helpOption("-h, --help", "print this")
     .addCommand(trainCommand(action))
     .addCommand(evaluateCommand())
+    .addCommand(dashboardCommand())
     .addCommand(inspectCommand())
     .addCommand(benchCommand());
   for (const command of [program, ...program.commands]) {

@@ -1,9 +1,11 @@
 // engram train, from the first line on the screen to the last: trains in stretches between summaries and checkpoints, shows how it
 // goes, and ends well whatever ends it.
 import type { TaskName } from "engram/tasks";
+import { type Dashboard, startDashboard } from "engram-dashboard/server";
 import type { Settings } from "./flags.js";
 import { count, duration, figure, percent, rate } from "./format.js";
 import { Interrupter } from "./interruption.js";
+import { openInBrowser } from "./openInBrowser.js";
 import { progressLine } from "./progressLine.js";
 import { countedBy, generalization, generalizationTable } from "./report.js";
 import { Screen } from "./screen.js";
@@ -24,13 +26,29 @@ export async function train(task: TaskName | undefined, given: Partial<Settings>
   const screen = new Screen({ json: given.json ?? false, quiet: given.quiet ?? false });
   const run = begin(task, given, screen);
   const interrupter = new Interrupter(() => run.close());
+  let dashboard: Dashboard | undefined;
   try {
+    if (run.settings.dashboard) dashboard = await openDashboard(run, screen);
     await new Training(run, screen, interrupter).run();
     if (interrupter.interruption !== undefined) process.exitCode = interrupter.interruption.exitCode;
   } finally {
     interrupter.release();
     screen.end();
     run.close();
+    await dashboard?.close();
+  }
+}
+
+/** In a process of its own. A dashboard that can't be had is no reason not to train. */
+async function openDashboard(run: TrainingRun, screen: Screen): Promise<Dashboard | undefined> {
+  try {
+    const dashboard = await startDashboard({ run: run.folder.path });
+    screen.say(`It is shown at ${dashboard.url}`);
+    openInBrowser(dashboard.url);
+    return dashboard;
+  } catch (error) {
+    screen.warn(`no dashboard: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
   }
 }
 
@@ -109,7 +127,6 @@ class Training {
       this.#screen.say(`It has done its ${count(settings.iterations)} iterations; --iterations ${2 * settings.iterations} would go on.`);
     }
     this.#screen.json("start", { run: folder.path, task: task.name, model: model.type, weights: model.numParameters, iteration, settings });
-    if (settings.dashboard) this.#screen.say(`To see it: engram dashboard ${label}`);
   }
 
   get #loss(): number {
@@ -159,7 +176,7 @@ class Training {
     screen.result(`\n${generalizationTable(task, evaluation)}`);
     const drawing = run.memory.draw(curriculum.maxLength, screen.columns);
     if (drawing !== "") screen.say(`\n${drawing}`);
-    screen.say(`\nTest it again: engram evaluate ${run.label}`);
+    screen.say(`\nTest it again: engram evaluate ${run.label}\nLook into it: engram dashboard ${run.label}`);
   }
 
   #saveAndSayHowToGoOn(): void {

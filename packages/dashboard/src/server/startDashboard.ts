@@ -1,24 +1,34 @@
 // For training: the server in the background.
-import { Worker } from "node:worker_threads";
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Started } from "./background.js";
 import type { Dashboard, DashboardOptions } from "./serve.js";
 
 /**
- * Serves the dashboard of a run from a thread of its own. It does not keep the process alive.
- * @throws {Error} what `serveDashboard` throws; later failures only end the dashboard
+ * Serves the dashboard of a run from a process of its own. It does not keep this process alive, and ends with it.
+ * @throws {Error} with the message of what `serveDashboard` throws; later failures only end the dashboard
  */
 export function startDashboard(options: DashboardOptions): Promise<Dashboard> {
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: options });
+  const script = fileURLToPath(new URL("./background.js", import.meta.url));
+  const server = fork(script, { stdio: ["ignore", "ignore", "ignore", "ipc"], execArgv: [] });
+  const ended = new Promise<void>((resolve) => server.once("exit", () => resolve()));
+  const close = async () => {
+    server.ref(); // until it has ended
+    server.kill();
+    await ended;
+  };
+  server.send(options);
   return new Promise((resolve, reject) => {
-    worker.on("error", reject); // stays, so that a failure later on does not end the process
-    worker.once("exit", (code) => reject(new Error(`the dashboard ended with code ${code}`)));
-    worker.once("message", (url: string) => {
-      worker.unref();
-      resolve({
-        url,
-        close: async () => {
-          await worker.terminate();
-        },
-      });
+    server.on("error", reject); // stays, so that a failure later on does not end this process
+    server.once("exit", (code) => reject(new Error(`the dashboard ended with code ${code}`)));
+    server.once("message", (started: Started) => {
+      server.unref();
+      server.channel?.unref();
+      if ("url" in started) resolve({ url: started.url, close });
+      else {
+        reject(new Error(started.problem));
+        void close();
+      }
     });
   });
 }
