@@ -31,7 +31,7 @@ const memories = {
   sdnc: { nrCells: 24, cellSize: 16, readHeads: 2, learningRate: 2e-3 },
 } as const;
 
-/** Settings that are known to train, the same as the command line's presets for copy. */
+/** Settings that are known to train in a page: small, and quick to solve copy. */
 export function standardSettings(model: ModelType, task: TaskName): Settings {
   return { model, task, ...common, ...tasks[task], ...memories[model] };
 }
