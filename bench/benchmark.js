@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { cases, select, sweeps, table, UnknownCase } from "./cases.js";
 import { contendersFor, engram, measureTogether, peerCanFollow, pytorch } from "./contenders.js";
 import { Prober } from "./probes.js";
-import { caseTables, exponentOf, figuresOf, probeTable, sweepTable } from "./report.js";
+import { caseLine, caseTables, exponentOf, figuresOf, probeTable, sweepTable } from "./report.js";
 import { lineChart } from "./svg.js";
 
 const say = (text) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${text}`);
@@ -80,7 +80,10 @@ function printPeer(hello) {
 
 async function measureCases(list, settings) {
   const figures = [];
-  for (const given of list) figures.push(await runCase(given, settings));
+  for (const given of list) {
+    figures.push(await runCase(given, settings));
+    console.log(caseLine(figures.at(-1))); // the tables come at the end, and a long run may not get there
+  }
   if (figures.length === 0) return figures;
   const results = figures.flatMap((each) => each.results);
   printPeer(results.find((each) => each.side === "pytorch-dnc")?.hello);

@@ -79,6 +79,13 @@ export function markdownTable(rows, columns) {
   return [heading, rule, ...rows.map((_, row) => line(shown.map((i) => texts[i][row])))].join("\n");
 }
 
+/** One case in a line. */
+export function caseLine({ case: { name }, results, ratio, ratioOfWork }) {
+  const times = results.map((each) => `${each.label} ${formatTime(each)}${each.ms ? " ms" : ""}`).join("; ");
+  const compared = ratio === undefined ? "" : `; ratio ${formatRatio(ratio)}, by work ${formatMs(ratioOfWork)}`;
+  return `${name}: ${times}${compared}`;
+}
+
 /** Times and ratios, then a second table of shares and memory. */
 export function caseTables(figures, threads) {
   const find = (row, side, test = () => true) => row.results.find((each) => each.side === side && test(each));
