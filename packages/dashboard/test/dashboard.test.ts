@@ -236,6 +236,7 @@ describePages("the dashboard of a run", (open) => {
     await page.getByLabel("Log scale").check();
     await page.getByLabel("Smoothing").fill("90");
     await page.getByText("0.90", { exact: true }).waitFor();
+    await page.locator('[data-chart="accuracy"] .u-over').waitFor();
     const box = await page.locator('[data-chart="accuracy"] .u-over').boundingBox();
     if (box === null) throw new Error("no chart");
     await page.mouse.move(box.x + 0.25 * box.width, box.y + 40);

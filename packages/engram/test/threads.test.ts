@@ -68,15 +68,15 @@ test("a model's views stay right when the trainer moves it to shared memory", as
   expect(view?.data).toEqual(trainer.model.stateDict().get("output.bias")?.data);
 });
 
-test("a worker killed in the middle of a step gives an error within seconds, and the trainer goes on alone", async () => {
+/** Ends the worker during a step; what the step came to. On a busy machine it may not have begun on its part, and is not missed then. */
+async function killDuringStep() {
   const workers: Worker[] = [];
   const createWorker = () => {
     const worker = new Worker(new URL("../dist/worker.js", import.meta.url));
     workers.push(worker);
     return worker;
   };
-  const large = { hiddenSize: 128, nrCells: 64 };
-  const trainer = makeTrainer({ threads: 2, createWorker }, "dnc", large);
+  const trainer = makeTrainer({ threads: 2, createWorker }, "dnc", { hiddenSize: 128, nrCells: 64 });
   await trainer.ready();
   const weights = [...trainer.model.stateDict()];
   const batch = batchOf(64, 60, 0);
@@ -86,6 +86,13 @@ test("a worker killed in the middle of a step gives an error within seconds, and
     () => undefined,
     (reason: unknown) => reason,
   );
+  return { trainer, weights, batch, error };
+}
+
+test("a worker killed in the middle of a step gives an error within seconds, and the trainer goes on alone", async () => {
+  let outcome = await killDuringStep();
+  for (let tries = 1; tries < 8 && outcome.error === undefined; tries++) outcome = await killDuringStep();
+  const { trainer, weights, batch, error } = outcome;
   expect(error).toBeInstanceOf(EngramError);
   expect((error as Error).message).toMatch(/worker thread stopped/);
   expect([...trainer.model.stateDict()]).toEqual(weights);
