@@ -51,11 +51,11 @@ export class SparseBench {
   readonly memory: SparseMemory;
   readonly engine = Engine.create();
   readonly tape: MemoryTape;
-  states: SparseState[];
   clock = 0;
   /** Of the latest sequence, by element. */
   accesses: SparseAccess[][] = [];
   reads: Float32Array[][] = [];
+  private ownStates: SparseState[] | undefined;
   private interfaces: number[] = [];
   private order = new Int32Array(0);
 
@@ -65,7 +65,12 @@ export class SparseBench {
   ) {
     this.memory = memoryOf(options);
     this.tape = this.memory.open(this.engine);
-    this.states = Array.from({ length: batch }, () => emptyState(options));
+  }
+
+  /** The reference's states: dense, so made when first asked for. */
+  get states(): SparseState[] {
+    this.ownStates ??= Array.from({ length: this.batch }, () => emptyState(this.options));
+    return this.ownStates;
   }
 
   /** Starts both from the same tensors. */
@@ -74,7 +79,7 @@ export class SparseBench {
     this.tape.reserve(this.batch, 0, false);
     this.tape.restore(snapshot);
     this.clock = this.memory.clockOfSnapshot(snapshot);
-    this.states = this.states.map((_, e) => {
+    this.ownStates = this.states.map((_, e) => {
       const state = emptyState(this.options);
       for (const [name, field] of Object.entries(referenceFields)) {
         const size = state[field].length;

@@ -141,7 +141,7 @@ export class ElementRows {
     const { entries } = this.pointers;
     this.engine.i32(entries - 4 * ENTRY_WORDS, ENTRY_WORDS).set([0, 0, SENTINEL, SENTINEL]);
     this.engine.u8(this.lists, this.layout.stateBytes).fill(0);
-    if (this.layout.linked) this.engine.i32(this.linkPointers.precedence, 1)[0] = 0;
+    this.engine.i32(this.linkPointers.precedence, partWords(this.layout, "precedence", 0)).fill(0);
   }
 
   /** Views of the present state, or with other lists than it has, valid until the engine's memory grows. */

@@ -100,6 +100,25 @@ export class ElementState {
     return { rows: ints.subarray(4, 4 + count), weights: floats.subarray(4 + stride, 4 + stride + count) };
   }
 
+  /** Zeroes what earlier accesses left in the lists beyond their ends, so that equal states have equal bytes. */
+  clearUnused(): void {
+    const { counts, heads, entryStride, readRows, readWeights, writeRows, writeWeights } = this.layout.fields;
+    const lists = this.parts.lists.ints;
+    const clear = (from: number, count: number, size: number) => lists.fill(0, from / 4 + count, from / 4 + size);
+    for (let h = 0; h < heads; h++) {
+      const count = lists[counts / 4 + h] as number;
+      clear(readRows + 4 * h * entryStride, count, entryStride);
+      clear(readWeights + 4 * h * entryStride, count, entryStride);
+    }
+    const written = lists[counts / 4 + heads] as number;
+    clear(writeRows, written, pad4(this.layout.writes));
+    clear(writeWeights, written, pad4(this.layout.writes));
+    if (!this.layout.linked) return;
+    const { ints } = this.parts.precedence;
+    const stride = this.layout.linkStride;
+    for (const from of [4, 4 + stride]) ints.fill(0, from + (ints[0] as number), from + stride);
+  }
+
   /** The links of row i: the rows j they lead from, -1 in free places, and L_ij. */
   links(row: number): WeightList {
     const stride = this.layout.linkStride;

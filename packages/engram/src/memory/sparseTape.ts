@@ -119,6 +119,7 @@ export class SparseTape implements MemoryTape {
     for (const [e, copy] of elementsOf(this.layout, snapshot).entries()) {
       const state = (this.elements[e] as ElementRows).state();
       for (const part of PARTS) copy.parts[part].ints.set(state.parts[part].ints);
+      copy.clearUnused();
     }
     return snapshot;
   }
