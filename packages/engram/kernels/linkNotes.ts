@@ -4,7 +4,7 @@
 @unmanaged
 export class LinkNote {
   written: f32; // write weight of the row
-  precedence: i32; // 1 + its place in p', 0 for none
+  isPreceding: i32; // 1 for a row of p'
   place: i32; // 1 + its place in a list, 0 for none
   unused: i32;
 }

@@ -61,15 +61,14 @@ export class SparseMemory {
   fallingRows: usize; // [Sp] i32, the writes by falling weight
   fallingWeights: usize; // [Sp]
   precedenceRows: usize; // [K_L] i32, p' while p is made
-  precedenceBefore: usize; // [1 + K_L] its weights, after a 0
-  precedenceMet: usize; // [1 + K_L] i32, the last row found to have a link there
+  precedenceBefore: usize; // [K_L] its weights
+  linksMet: usize; // [1 + S, stride] bytes, 1 where a write has a link from a row of p'; the first row is for all that are not written
   newLinks: usize; // [K_L, Sp] i32, places of the links added from each row of p'
   newLinkCounts: usize; // [K_L] i32
   columnWeights: usize; // [K_L]
   spreadReads: usize; // [S, R padded] the read lists before
   candidates: usize; // [1 + S · K_L] i32, rows that a temporal reading reached
   candidateSums: usize; // [1 + S · K_L, R padded], 0 between uses
-  leastSums: usize; // [R padded]
   mixedRows: usize; // [E] i32
   mixedWeights: usize; // [E]
   mixedCells: usize; // [E] i32

@@ -41,20 +41,29 @@ export function startLinks(links: Links, from: i32, touched: i32): void {
 export function updateLinks(s: SparseMemory, rows: TouchedRows, links: Links, record: usize): void {
   const count = load<i32>(record + s.counts + floats(s.heads));
   sortWrites(s, record + s.writeRows, record + s.writeWeights, count);
-  for (let at: usize = 0, end = floats(count); at < end; at += 4) {
-    noteOf(links.notes, load<i32>(s.fallingRows + at)).written = load<f32>(s.fallingWeights + at);
+  for (let i = 0; i < count; i++) {
+    const note = noteOf(links.notes, load<i32>(s.fallingRows + floats(i)));
+    note.written = load<f32>(s.fallingWeights + floats(i));
+    note.place = i + 1;
   }
   const numBefore = notePrecedence(s, links);
   for (let at: usize = 0, end = floats(count); at < end; at += 4) {
-    const w = load<f32>(s.fallingWeights + at);
-    if (w == 0) break;
-    const row = load<i32>(s.fallingRows + at);
-    updateRow(s, rows, links, row, w, numBefore);
+    const row = load<i32>(s.fallingRows + at), w = load<f32>(s.fallingWeights + at);
+    decayRow(links, row, w);
     decayColumn(links, row, w);
+  }
+  for (let at = s.linksMet, end = at + ((1 + count) << links.shift); at < end; at += 16) v128.store(at, zero4());
+  for (let a = 0; a < numBefore; a++) growColumn(s, links, a);
+  for (let i = 0; i < count; i++) {
+    updateRow(s, rows, links, load<i32>(s.fallingRows + floats(i)), load<f32>(s.fallingWeights + floats(i)), i + 1, numBefore);
   }
   for (let a = 0; a < numBefore; a++) joinColumn(s, rows, links, a);
   updatePrecedence(s, rows, links, count, numBefore);
-  for (let at: usize = 0, end = floats(count); at < end; at += 4) noteOf(links.notes, load<i32>(s.fallingRows + at)).written = 0;
+  for (let i = 0; i < count; i++) {
+    const note = noteOf(links.notes, load<i32>(s.fallingRows + floats(i)));
+    note.written = 0;
+    note.place = 0;
+  }
 }
 
 /**
@@ -85,44 +94,85 @@ function sortWrites(s: SparseMemory, writeRows: usize, weights: usize, count: i3
   }
 }
 
-/** Copies p' aside, its weights one place up so that place 0 is "none", and notes each row's place; returns how many there are. */
+/** Copies p' aside and marks its rows; returns how many there are. */
 // @ts-ignore: decorator
 @inline
 function notePrecedence(s: SparseMemory, links: Links): i32 {
   const count = load<i32>(links.precedence);
   const from = links.precedence + 16, stride = floats(1 << links.shift);
-  store<f32>(s.precedenceBefore, 0);
-  for (let a = 0; a < count; a++) {
-    const row = load<i32>(from + floats(a));
-    store<i32>(s.precedenceRows + floats(a), row);
-    store<f32>(s.precedenceBefore + floats(a), load<f32>(from + stride + floats(a)), 4);
-    store<i32>(s.precedenceMet + floats(a), -1, 4);
-    store<i32>(s.newLinkCounts + floats(a), 0);
-    noteOf(links.notes, row).precedence = a + 1;
+  for (let a: usize = 0, end = floats(count); a < end; a += 4) {
+    const row = load<i32>(from + a);
+    store<i32>(s.precedenceRows + a, row);
+    store<f32>(s.precedenceBefore + a, load<f32>(from + stride + a));
+    store<i32>(s.newLinkCounts + a, 0);
+    noteOf(links.notes, row).isPreceding = 1;
   }
   return count;
 }
 
-/** A written row: its links decay and grow, and those of p' that it did not have compete for its places. */
-function updateRow(s: SparseMemory, rows: TouchedRows, links: Links, row: i32, w: f32, numBefore: i32): void {
+// @ts-ignore: decorator
+@inline
+function decayRow(links: Links, row: i32, w: f32): void {
+  const first = row << links.shift;
+  for (let place = first, end = first + links.most; place < end; place++) {
+    const column = load<i32>(links.columns + floats(place));
+    const weight = (<f32>1 - w - noteOf(links.notes, column).written) * load<f32>(links.weights + floats(place));
+    store<f32>(links.weights + floats(place), weight);
+  }
+}
+
+/** Links to rows that were not written decay by their column alone; those to written rows did with their row. */
+// @ts-ignore: decorator
+@inline
+function decayColumn(links: Links, column: i32, w: f32): void {
+  let at = links.places + floats(column << links.shift);
+  for (const end = at + floats(links.most); at < end; at += 4) {
+    const place = load<i32>(at);
+    const note = noteOf(links.notes, place >> links.shift);
+    const weight = select<f32>(<f32>1, <f32>1 - w, note.place) * load<f32>(links.weights + floats(place));
+    store<f32>(links.weights + floats(place), weight);
+    if (!(weight >= TINY) && place >= 0 && note.place == 0) {
+      store<i32>(at, -1);
+      freePlace(links, place);
+    }
+  }
+}
+
+/** The column of p's a-th row: its links to written rows grow, and those rows have met it. */
+// @ts-ignore: decorator
+@inline
+function growColumn(s: SparseMemory, links: Links, a: i32): void {
+  const weight = load<f32>(s.precedenceBefore + floats(a));
+  let at = links.places + floats(load<i32>(s.precedenceRows + floats(a)) << links.shift);
+  for (const end = at + floats(links.most); at < end; at += 4) {
+    const place = load<i32>(at);
+    const note = noteOf(links.notes, place >> links.shift);
+    store<u8>(s.linksMet + (note.place << links.shift) + a, 1);
+    store<f32>(links.weights + floats(place), load<f32>(links.weights + floats(place)) + note.written * weight);
+  }
+}
+
+/** A written row: drops the links that decayed away, and lets those of p' that it had not met compete for its places. */
+function updateRow(s: SparseMemory, rows: TouchedRows, links: Links, row: i32, w: f32, met: i32, numBefore: i32): void {
   const first = row << links.shift;
   const end = first + links.most;
-  for (let place = first; place < end; place++) {
-    const column = load<i32>(links.columns + floats(place));
-    const note = noteOf(links.notes, column);
-    const a = floats(note.precedence);
-    const weight = (<f32>1 - w - note.written) * load<f32>(links.weights + floats(place)) + w * load<f32>(s.precedenceBefore + a);
-    store<i32>(s.precedenceMet + a, row);
-    store<f32>(links.weights + floats(place), weight);
-    if (!(weight >= TINY) && column >= 0) removeLink(links, place);
+  let dropped = i32x4.splat(0);
+  for (let at = floats(first); at < floats(first + (1 << links.shift)); at += 16) {
+    const isLink = i32x4.ge_s(v128.load(links.columns + at), i32x4.splat(0));
+    dropped = v128.or(dropped, v128.andnot(isLink, f32x4.ge(v128.load(links.weights + at), splat(TINY))));
+  }
+  if (v128.any_true(dropped)) {
+    for (let place = first; place < end; place++) {
+      if (load<i32>(links.columns + floats(place)) >= 0 && !(load<f32>(links.weights + floats(place)) >= TINY)) removeLink(links, place);
+    }
   }
   let group = first;
   let free = i32x4.bitmask(v128.load(links.columns + floats(group)));
   for (let a = 0; a < numBefore; a++) {
     const column = load<i32>(s.precedenceRows + floats(a));
-    const weight = w * load<f32>(s.precedenceBefore + floats(a), 4);
+    const weight = w * load<f32>(s.precedenceBefore + floats(a));
     if (!(weight >= TINY)) break; // p' falls
-    if (column == row || load<i32>(s.precedenceMet + floats(a), 4) == row) continue;
+    if (column == row || load<u8>(s.linksMet + (met << links.shift) + a) != 0) continue;
     while (free == 0 && group + 4 < end) {
       group += 4;
       free = i32x4.bitmask(v128.load(links.columns + floats(group)));
@@ -208,22 +258,6 @@ function freePlace(links: Links, place: i32): void {
   store<f32>(links.weights + floats(place), 0);
 }
 
-/** A written column: links to rows that were not written decay by it alone (those to written rows did with their row). */
-// @ts-ignore: decorator
-@inline
-function decayColumn(links: Links, column: i32, w: f32): void {
-  let at = links.places + floats(column << links.shift);
-  for (const end = at + floats(links.most); at < end; at += 4) {
-    const place = load<i32>(at);
-    const weight = (noteOf(links.notes, place >> links.shift).written == 0 ? <f32>1 - w : <f32>1) * load<f32>(links.weights + floats(place));
-    store<f32>(links.weights + floats(place), weight);
-    if (!(weight >= TINY) && place >= 0) {
-      store<i32>(at, -1);
-      freePlace(links, place);
-    }
-  }
-}
-
 /** The column of p's a-th row: the links that its rows kept compete for its places with those it has. */
 function joinColumn(s: SparseMemory, rows: TouchedRows, links: Links, a: i32): void {
   const column = load<i32>(s.precedenceRows + floats(a));
@@ -284,7 +318,7 @@ function updatePrecedence(s: SparseMemory, rows: TouchedRows, links: Links, coun
   for (let at = listWeights, end = listWeights + floats(stride); at < end; at += 16) v128.store(at, zero4());
   for (let a = 0; a < numBefore; a++) {
     const row = load<i32>(s.precedenceRows + floats(a));
-    const weight = (<f32>1 - sum) * load<f32>(s.precedenceBefore + floats(a), 4) + noteOf(links.notes, row).written;
+    const weight = (<f32>1 - sum) * load<f32>(s.precedenceBefore + floats(a)) + noteOf(links.notes, row).written;
     if (weight >= TINY) insertFalling(listRows, listWeights, stride, rows.entries, 0, row, weight);
   }
   const last = listWeights + floats(links.most - 1);
@@ -292,10 +326,10 @@ function updatePrecedence(s: SparseMemory, rows: TouchedRows, links: Links, coun
     const weight = load<f32>(s.fallingWeights + floats(i));
     if (!(weight >= max(load<f32>(last), TINY))) break;
     const row = load<i32>(s.fallingRows + floats(i));
-    if (noteOf(links.notes, row).precedence == 0) insertFalling(listRows, listWeights, stride, rows.entries, 0, row, weight);
+    if (noteOf(links.notes, row).isPreceding == 0) insertFalling(listRows, listWeights, stride, rows.entries, 0, row, weight);
   }
   let kept = 0;
   while (kept < links.most && load<f32>(listWeights + floats(kept)) > 0) kept++;
   store<i32>(links.precedence, kept);
-  for (let a = 0; a < numBefore; a++) noteOf(links.notes, load<i32>(s.precedenceRows + floats(a))).precedence = 0;
+  for (let a = 0; a < numBefore; a++) noteOf(links.notes, load<i32>(s.precedenceRows + floats(a))).isPreceding = 0;
 }

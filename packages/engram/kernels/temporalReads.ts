@@ -95,35 +95,44 @@ function addLink(s: SparseMemory, notes: usize, row: i32, link: v128, reads: usi
 function chooseLargest(s: SparseMemory, entries: usize, rows: TouchedRows, links: Links, count: i32): void {
   const stride = floats(padded(s.heads));
   const listBytes = 2 * floats(s.temporalStride);
+  clearEntries(s, entries, 0);
+  for (let h = 0; h < s.heads; h += 4) chooseOfFour(s, entries + <usize>h * listBytes, rows, s.candidateSums + floats(h), stride, count);
+  clearEntries(s, entries, s.temporalReads);
+  for (let c: usize = 4, end = floats(count); c < end; c += 4) noteOf(links.notes, load<i32>(s.candidates + c)).place = 0;
+  for (let at = s.candidateSums, end = at + <usize>count * stride; at < end; at += 16) v128.store(at, zero4());
+}
+
+/** Of four heads: a candidate is looked at closely where it reaches a head's last kept sum. Those are kept in a register, as they change one by one. */
+// @ts-ignore: decorator
+@inline
+function chooseOfFour(s: SparseMemory, entries: usize, rows: TouchedRows, sums: usize, stride: usize, count: i32): void {
+  const listBytes = 2 * floats(s.temporalStride);
   const toWeights = s.temporalWeights - s.temporalRows;
-  const least = s.leastSums;
-  for (let h: usize = 0; h < stride; h += 16) v128.store(least + h, splat(TINY));
-  for (let at = entries, end = entries + <usize>s.heads * listBytes; at < end; at += listBytes) {
-    for (let a: usize = 0; a < floats(s.temporalStride); a += 16) {
-      v128.store(at + a, i32x4.splat(-1));
-      v128.store(at + a + toWeights, zero4());
+  const last = toWeights + floats(s.temporalReads - 1);
+  let least = splat(TINY);
+  let sum = sums + stride;
+  for (let c: usize = 4, end = floats(count); c < end; c += 4, sum += stride) {
+    let reached = i32x4.bitmask(f32x4.ge(v128.load(sum), least));
+    for (; reached != 0; reached &= reached - 1) {
+      const h = ctz(reached);
+      const list = entries + <usize>h * listBytes;
+      insertFalling(list, list + toWeights, s.temporalStride, rows.entries, 0, load<i32>(s.candidates + c), load<f32>(sum + floats(h)));
+      const isHead = i32x4.eq(i32x4(0, 1, 2, 3), i32x4.splat(h));
+      least = v128.bitselect(f32x4.pmax(v128.load_splat<f32>(list + last), splat(TINY)), least, isHead);
     }
   }
-  for (let h: usize = 0; h < stride; h += 16) v128.store(s.candidateSums + h, zero4());
-  for (let c: usize = 4, sums = s.candidateSums + stride, end = floats(count); c < end; c += 4, sums += stride) {
-    const row = load<i32>(s.candidates + c);
-    noteOf(links.notes, row).place = 0;
-    for (let first: usize = 0; first < stride; first += 16) {
-      let reached = i32x4.bitmask(f32x4.ge(v128.load(sums + first), v128.load(least + first)));
-      for (; reached != 0; reached &= reached - 1) {
-        const h = first + floats(ctz(reached));
-        const list = entries + (h >> 2) * listBytes;
-        insertFalling(list, list + toWeights, s.temporalStride, rows.entries, 0, row, load<f32>(sums + h));
-        store<f32>(least + h, max(load<f32>(list + toWeights + floats(s.temporalReads - 1)), TINY));
-      }
-      v128.store(sums + first, zero4());
-    }
-  }
-  if (s.temporalReads == s.temporalStride) return;
-  for (let at = entries, end = entries + <usize>s.heads * listBytes; at < end; at += listBytes) {
-    for (let a = floats(s.temporalReads); a < floats(s.temporalStride); a += 4) {
-      store<i32>(at + a, -1);
-      store<f32>(at + a + toWeights, 0);
+}
+
+/** Empties the places from `first` on of every head's list of one way. */
+// @ts-ignore: decorator
+@inline
+function clearEntries(s: SparseMemory, entries: usize, first: i32): void {
+  const listBytes = 2 * floats(s.temporalStride);
+  const toWeights = s.temporalWeights - s.temporalRows;
+  for (let list = entries, end = entries + <usize>s.heads * listBytes; list < end; list += listBytes) {
+    for (let at = list + floats(first), last = list + floats(s.temporalStride); at < last; at += 4) {
+      store<i32>(at, -1);
+      store<f32>(at + toWeights, 0);
     }
   }
 }

@@ -118,6 +118,8 @@ export class ElementRows {
 
   /** Where the rows that a recorded sequence uses get their copies and gradients. */
   setSlots(slots: Pick<Pointers, "usedRows" | "work" | "workNorms">): void {
+    const { usedRows, work, workNorms } = this.pointers;
+    if (usedRows === slots.usedRows && work === slots.work && workNorms === slots.workNorms) return;
     this.pointers = { ...this.pointers, ...slots };
     this.writeStruct();
   }

@@ -33,6 +33,7 @@ export class SparseGradients {
       rows.copyUsedRows();
       this.entries(e).fill(0);
       this.writes(e).fill(0);
+      if (gradients.size === 0) continue;
       const state = rows.state();
       this.beginWords(rows, state, e, gradients.get("memory"));
       forEachNonZero(gradients.get("read_weights"), e, (position, value) => {

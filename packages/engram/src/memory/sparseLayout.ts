@@ -39,14 +39,13 @@ export type Scratch = Pick<
   | "fallingWeights"
   | "precedenceRows"
   | "precedenceBefore"
-  | "precedenceMet"
+  | "linksMet"
   | "newLinks"
   | "newLinkCounts"
   | "columnWeights"
   | "spreadReads"
   | "candidates"
   | "candidateSums"
-  | "leastSums"
   | "mixedRows"
   | "mixedWeights"
   | "mixedCells"
@@ -175,15 +174,14 @@ export class SparseLayout {
       fallingRows: take(linked ? writes : 0),
       fallingWeights: take(linked ? writes : 0),
       precedenceRows: take(links),
-      precedenceBefore: take(1 + links),
-      precedenceMet: take(1 + links),
+      precedenceBefore: take(links),
+      linksMet: take(((1 + writes) * this.linkStride) / 4 + 4),
       newLinks: take((links * fields.writesBytes) / 4),
       newLinkCounts: take(links),
       columnWeights: take(links),
       spreadReads: take(linked ? writes * pad4(heads) : 0),
       candidates: take(2 + writes * links),
       candidateSums: take((1 + writes * links) * pad4(heads)),
-      leastSums: take(heads),
       mixedRows: take(mixed),
       mixedWeights: take(mixed),
       mixedCells: take(mixed),
