@@ -13,12 +13,11 @@ import type {
   MemoryTape,
   SparseTensor,
 } from "./memory.js";
-import { stateFromValues } from "./sparseFromTensors.js";
-import { sparseTensor } from "./sparseGradients.js";
+import { LoadedState } from "./sparseFromTensors.js";
 import { SparseLayout } from "./sparseLayout.js";
 import { type ElementState, elementsOf, newSnapshot, snapshotClock } from "./sparseState.js";
 import { SparseTape } from "./sparseTape.js";
-import { forEachValue } from "./sparseValues.js";
+import { forEachValue, sparseValues } from "./sparseValues.js";
 
 /** Floats beyond which a field is not written out cell by cell: 1 GiB. */
 const LARGEST_DENSE = 2 ** 28;
@@ -59,7 +58,7 @@ export class SparseMemory implements Memory {
 
   /** Fields that are missing are zero. */
   snapshotFromTensors(tensors: ReadonlyMap<string, FieldValues>, batch: number, clock: number | undefined): MemorySnapshot {
-    const states = Array.from({ length: batch }, (_, element) => stateFromValues(this.layout, tensors, element));
+    const states = Array.from({ length: batch }, (_, element) => new LoadedState(this.layout, tensors, element));
     const latest = states.reduce((largest, state) => Math.max(largest, state.latestAccess), 0);
     const snapshot = newSnapshot(
       this.layout,
@@ -88,11 +87,7 @@ export class SparseMemory implements Memory {
   }
 
   sparseFromSnapshot(snapshot: MemorySnapshot, field: string, element: number): SparseTensor {
-    const found: [number, number][] = [];
-    forEachValue(this.layout, elementsOf(this.layout, snapshot)[element] as ElementState, field, (position, value) => {
-      if (value !== 0) found.push([position, value]);
-    });
-    return sparseTensor(this.shapeOf(field), found);
+    return sparseValues(this.layout, elementsOf(this.layout, snapshot)[element] as ElementState, field, this.shapeOf(field));
   }
 
   clockOfSnapshot(snapshot: MemorySnapshot): number {

@@ -1,13 +1,16 @@
 // A sparse memory's state from tensors, dense or sparse: whatever is not zero anywhere touches its cell, and the touched cells get
 // rows in order. What a list has no room for is a StateError (models.md §3: at most K read weights a head, and so on).
+//
+// In two goes: `LoadedState` finds the touched cells and checks everything, `fill` writes a state with a row for each. Millions of cells may be
+// touched, so what is kept of them in between is one array.
 import { StateError } from "../errors.js";
 import { sizeOf } from "../tensor.js";
 import type { FieldValues, SparseTensor } from "./memory.js";
 import { ENTRY_WORDS, type SparseLayout } from "./sparseLayout.js";
-import type { ElementState } from "./sparseState.js";
+import type { ElementState, Words } from "./sparseState.js";
 
-/** Last access is an int32; the clock must have room to go on. */
-const LARGEST_ACCESS = 2 ** 30;
+/** With 2^24 cells, a last access and a cell still fit one float64 exactly (see `fillOrder`), and the clock has room to go on. */
+const LARGEST_ACCESS = 2 ** 29;
 
 interface Listed {
   readonly cell: number;
@@ -33,99 +36,121 @@ export function forEachNonZero(values: FieldValues | undefined, element: number,
   }
 }
 
-/** What of one element is not zero, and `fill`, which writes it into a state with as many rows as `cells`. */
+/** Cells as they come, then in order and each once. */
+class CellSet {
+  private cells = new Int32Array(64);
+  private count = 0;
+
+  add(cell: number): void {
+    if (this.count > 0 && this.cells[this.count - 1] === cell) return;
+    if (this.count === this.cells.length) {
+      const larger = new Int32Array(2 * this.count);
+      larger.set(this.cells);
+      this.cells = larger;
+    }
+    this.cells[this.count++] = cell;
+  }
+
+  sorted(): Int32Array {
+    const cells = this.cells.subarray(0, this.count).sort();
+    return cells.filter((cell, i) => i === 0 || cell !== cells[i - 1]);
+  }
+}
+
 export class LoadedState {
   /** Touched cells in order. */
-  cells: Int32Array = new Int32Array(0);
+  readonly cells: Int32Array;
   latestAccess = 0;
-  private readonly accesses = new Map<number, number>();
-  private readonly words = new Map<number, Float32Array>();
   private readonly reads: Listed[][];
-  private writes: Listed[] = [];
-  private precedence: Listed[] = [];
-  /** L by row. */
-  private readonly links = new Map<number, Listed[]>();
+  private readonly writes: Listed[] = [];
+  private readonly precedence: Listed[] = [];
 
   constructor(
     private readonly layout: SparseLayout,
+    private readonly tensors: ReadonlyMap<string, FieldValues>,
     private readonly element: number,
   ) {
     this.reads = Array.from({ length: layout.heads }, () => []);
-  }
-
-  read(tensors: ReadonlyMap<string, FieldValues>): void {
-    const { nrCells, cellSize } = this.layout;
-    const touched = new Set<number>();
-    const visit = (field: string, take: (position: number, value: number) => void) => {
-      forEachNonZero(tensors.get(field), this.element, take);
-    };
-    visit("memory", (position, value) => {
-      const cell = Math.floor(position / cellSize);
-      const word = this.words.get(cell) ?? new Float32Array(cellSize);
-      word[position - cell * cellSize] = value;
-      this.words.set(cell, word);
-      touched.add(cell);
-    });
-    visit("last_access", (cell, value) => {
-      if (!(Number.isInteger(value) && value > 0 && value <= LARGEST_ACCESS)) {
-        throw new StateError(`last_access holds steps, whole numbers from 0 to 2^30; element ${this.element} has ${value} at cell ${cell}`);
-      }
-      this.accesses.set(cell, value);
+    const touched = new CellSet();
+    const { nrCells, cellSize } = layout;
+    this.visit("memory", (position) => touched.add(Math.floor(position / cellSize)));
+    this.visit("last_access", (cell, value) => {
+      this.checkAccess(cell, value);
       this.latestAccess = Math.max(this.latestAccess, value);
       touched.add(cell);
     });
-    visit("read_weights", (position, weight) => {
+    this.visit("read_weights", (position, weight) => {
       const head = Math.floor(position / nrCells);
       const cell = position - head * nrCells;
       this.reads[head]?.push({ cell, weight });
       touched.add(cell);
     });
-    visit("write_weights", (cell, weight) => {
-      this.writes.push({ cell, weight });
-      touched.add(cell);
-    });
-    if (this.layout.linked) this.readLinks(visit, touched);
-    this.checkCounts();
-    this.cells = Int32Array.from(touched).sort();
+    this.takeList("write_weights", this.writes, touched);
+    for (const list of this.reads) this.checkCount("read_weights", list.length, layout.entries, "a head");
+    this.checkCount("write_weights", this.writes.length, layout.writes, "an element");
+    if (layout.linked) this.takeLinked(touched);
+    this.cells = touched.sorted();
+    if (layout.linked) this.checkLinkCounts();
   }
 
-  private readLinks(visit: (field: string, take: (position: number, value: number) => void) => void, touched: Set<number>): void {
-    const { nrCells } = this.layout;
-    visit("precedence", (cell, weight) => {
-      this.precedence.push({ cell, weight });
+  private visit(field: string, take: (position: number, value: number) => void): void {
+    forEachNonZero(this.tensors.get(field), this.element, take);
+  }
+
+  private takeList(field: string, list: Listed[], touched: CellSet): void {
+    this.visit(field, (cell, weight) => {
+      list.push({ cell, weight });
       touched.add(cell);
     });
-    visit("link_matrix", (position, weight) => {
-      const row = Math.floor(position / nrCells);
-      const cell = position - row * nrCells;
-      if (!(weight > 0) || row === cell) {
-        throw new StateError(`link_matrix is positive, and 0 on its diagonal; element ${this.element} has ${weight} at [${row}, ${cell}]`);
+  }
+
+  private takeLinked(touched: CellSet): void {
+    this.takeList("precedence", this.precedence, touched);
+    this.checkCount("precedence", this.precedence.length, this.layout.options.temporalLinks, "an element");
+    this.visitLinks((row, column, weight) => {
+      if (!(weight > 0) || row === column) {
+        throw new StateError(
+          `link_matrix is positive, and 0 on its diagonal; element ${this.element} has ${weight} at [${row}, ${column}]: leave that link out`,
+        );
       }
-      const links = this.links.get(row);
-      if (links === undefined) this.links.set(row, [{ cell, weight }]);
-      else links.push({ cell, weight });
-      touched.add(row).add(cell);
+      touched.add(row);
+      touched.add(column);
     });
   }
 
-  private checkCounts(): void {
-    const { entries, writes, options } = this.layout;
-    const { temporalLinks } = options;
-    for (const list of this.reads) this.checkCount("read_weights", list.length, entries, "a head");
-    this.checkCount("write_weights", this.writes.length, writes, "an element");
-    this.checkCount("precedence", this.precedence.length, temporalLinks, "an element");
-    const columns = new Map<number, number>();
-    for (const links of this.links.values()) {
-      this.checkCount("link_matrix", links.length, temporalLinks, "a row");
-      for (const { cell } of links) columns.set(cell, (columns.get(cell) ?? 0) + 1);
-    }
-    for (const count of columns.values()) this.checkCount("link_matrix", count, temporalLinks, "a column");
+  private visitLinks(take: (row: number, column: number, weight: number) => void): void {
+    const { nrCells } = this.layout;
+    this.visit("link_matrix", (position, weight) => {
+      const row = Math.floor(position / nrCells);
+      take(row, position - row * nrCells, weight);
+    });
+  }
+
+  private checkAccess(cell: number, value: number): void {
+    if (Number.isInteger(value) && value > 0 && value <= LARGEST_ACCESS) return;
+    throw new StateError(
+      `last_access holds steps, whole numbers from 0 to ${LARGEST_ACCESS}; element ${this.element} has ${value} at cell ${cell}: give it as a state had it`,
+    );
+  }
+
+  private checkLinkCounts(): void {
+    const { temporalLinks } = this.layout.options;
+    const [inRow, inColumn] = [new Int32Array(this.cells.length), new Int32Array(this.cells.length)];
+    const raise = (counts: Int32Array, cell: number, where: string) => {
+      const i = indexOf(this.cells, cell);
+      counts[i] = (counts[i] as number) + 1;
+      this.checkCount("link_matrix", counts[i] as number, temporalLinks, where);
+    };
+    this.visitLinks((row, column) => {
+      raise(inRow, row, "a row");
+      raise(inColumn, column, "a column");
+    });
   }
 
   private checkCount(field: string, count: number, most: number, where: string): void {
     if (count <= most) return;
     throw new StateError(
-      `${field} has at most ${most} values that are not zero ${where} with these options, element ${this.element} has ${count}: ` +
+      `${field} has at most ${most} values that are not zero ${where} with these options, element ${this.element} has ${count} or more: ` +
         "give a state of a model with the same options",
     );
   }
@@ -136,76 +161,103 @@ export class LoadedState {
     let passed = 0;
     while (passed < cells.length && cells[passed] === passed) passed++;
     head.ints.set([cells.length, passed, cells.length, passed, -1]);
-    for (const [row, cell] of cells.entries()) memory.floats.set(this.words.get(cell) ?? [], row * layout.wordWidth);
-    this.fillEntries(state);
+    this.fillEntries(state.parts.entries.ints);
+    const rowOf = rowFinder(cells);
+    this.visit("memory", (position, value) => {
+      const cell = Math.floor(position / layout.cellSize);
+      memory.floats[rowOf(cell) * layout.wordWidth + position - cell * layout.cellSize] = value;
+    });
     this.fillLists(state);
     if (layout.linked) this.fillLinks(state);
   }
 
-  /** Cells and last accesses, and the list in order of (last access, cell); the sentinel is entry 0, standing for row -1. */
-  private fillEntries(state: ElementState): void {
+  /** Cells, last accesses and the list in order of (last access, cell); the sentinel is entry 0, standing for row -1. */
+  private fillEntries(entries: Int32Array): void {
     const { cells } = this;
-    const { ints } = state.parts.entries;
-    const lastAccess = Array.from(cells, (cell) => this.accesses.get(cell) ?? 0);
-    const order = Int32Array.from(cells, (_, row) => row).sort((a, b) => (lastAccess[a] as number) - (lastAccess[b] as number) || a - b);
+    for (const [row, cell] of cells.entries()) entries[ENTRY_WORDS * (row + 1)] = cell;
+    const rowOf = rowFinder(cells);
+    const keys = Float64Array.from(cells.keys());
+    this.visit("last_access", (cell, value) => {
+      const row = rowOf(cell);
+      entries[ENTRY_WORDS * (row + 1) + 1] = value;
+      keys[row] = value * cells.length + row;
+    });
     let previous = -1;
-    for (const row of order) {
-      ints.set([cells[row] as number, lastAccess[row] as number, previous], ENTRY_WORDS * (row + 1));
-      ints[ENTRY_WORDS * (previous + 1) + 3] = row;
+    for (const key of keys.sort()) {
+      const row = key % cells.length;
+      entries[ENTRY_WORDS * (row + 1) + 2] = previous;
+      entries[ENTRY_WORDS * (previous + 1) + 3] = row;
       previous = row;
     }
-    ints[ENTRY_WORDS * (previous + 1) + 3] = -1;
-    ints[2] = previous;
+    entries[ENTRY_WORDS * (previous + 1) + 3] = -1;
+    entries[2] = previous;
   }
 
   private fillLists(state: ElementState): void {
     const { counts, readRows, readWeights, writeRows, writeWeights, entryStride, heads } = this.layout.fields;
-    const { ints } = state.parts.lists;
+    const { lists } = state.parts;
     for (const [h, list] of this.reads.entries()) {
-      ints[counts / 4 + h] = list.length;
-      this.fillList(state, state.parts.lists, list, readRows / 4 + h * entryStride, readWeights / 4 + h * entryStride);
+      lists.ints[counts / 4 + h] = list.length;
+      this.fillList(lists, list, readRows / 4 + h * entryStride, readWeights / 4 + h * entryStride);
     }
-    ints[counts / 4 + heads] = this.writes.length;
-    this.fillList(state, state.parts.lists, this.writes, writeRows / 4, writeWeights / 4);
+    lists.ints[counts / 4 + heads] = this.writes.length;
+    this.fillList(lists, this.writes, writeRows / 4, writeWeights / 4);
   }
 
   /** By falling weight, ties toward the lower cell, as an access leaves them. */
-  private fillList(state: ElementState, words: ElementState["parts"]["lists"], list: Listed[], rowsAt: number, weightsAt: number): void {
+  private fillList(words: Words, list: Listed[], rowsAt: number, weightsAt: number): void {
     list.sort((a, b) => b.weight - a.weight || a.cell - b.cell);
     for (const [i, { cell, weight }] of list.entries()) {
-      words.ints[rowsAt + i] = state.rowOf(cell);
+      words.ints[rowsAt + i] = indexOf(this.cells, cell);
       words.floats[weightsAt + i] = weight;
     }
   }
 
+  /** Places beyond K_L hold an infinite weight (kernels/sparseLinks.ts). */
   private fillLinks(state: ElementState): void {
-    const { layout } = this;
+    const { cells, layout } = this;
     const stride = layout.linkStride;
     const { linkColumns, linkWeights, linkPlaces, precedence } = state.parts;
     precedence.ints[0] = this.precedence.length;
-    this.fillList(state, precedence, this.precedence, 4, 4 + stride);
+    this.fillList(precedence, this.precedence, 4, 4 + stride);
     linkColumns.ints.fill(-1);
     linkPlaces.ints.fill(-1);
-    const { temporalLinks } = layout.options;
-    for (const row of this.cells.keys())
-      linkWeights.floats.fill(Number.POSITIVE_INFINITY, row * stride + temporalLinks, (row + 1) * stride);
-    const counts = new Int32Array(this.cells.length);
-    for (const [cell, links] of this.links) {
-      const row = state.rowOf(cell);
-      for (const [k, link] of links.entries()) {
-        const column = state.rowOf(link.cell);
-        const place = row * stride + k;
-        linkColumns.ints[place] = column;
-        linkWeights.floats[place] = link.weight;
-        linkPlaces.ints[column * stride + (counts[column] as number)] = place;
-        counts[column] = (counts[column] as number) + 1;
-      }
+    const [inRow, inColumn] = [new Int32Array(cells.length), new Int32Array(cells.length)];
+    const next = (counts: Int32Array, row: number) => {
+      counts[row] = (counts[row] as number) + 1;
+      return row * stride + (counts[row] as number) - 1;
+    };
+    const rowOf = rowFinder(cells);
+    this.visitLinks((row, column, weight) => {
+      const to = indexOf(cells, column);
+      const place = next(inRow, rowOf(row));
+      linkColumns.ints[place] = to;
+      linkWeights.floats[place] = weight;
+      linkPlaces.ints[next(inColumn, to)] = place;
+    });
+    for (let row = 0; row < cells.length; row++) {
+      linkWeights.floats.fill(Number.POSITIVE_INFINITY, row * stride + layout.options.temporalLinks, (row + 1) * stride);
     }
   }
 }
 
-export function stateFromValues(layout: SparseLayout, tensors: ReadonlyMap<string, FieldValues>, element: number): LoadedState {
-  const state = new LoadedState(layout, element);
-  state.read(tensors);
-  return state;
+/** Where a cell stands among sorted ones. */
+function indexOf(cells: Int32Array, cell: number): number {
+  let low = 0;
+  let high = cells.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((cells[middle] as number) < cell) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** indexOf for cells that come in order, or nearly: it looks at the last one and the next first. */
+function rowFinder(cells: Int32Array): (cell: number) => number {
+  let row = 0;
+  return (cell) => {
+    if (cells[row] !== cell) row = cells[row + 1] === cell ? row + 1 : indexOf(cells, cell);
+    return row;
+  };
 }

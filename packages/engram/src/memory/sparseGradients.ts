@@ -127,7 +127,7 @@ function listed(state: ElementState, { rows }: WeightList, gradient: Float32Arra
 }
 
 /** Positions in order. */
-export function sparseTensor(shape: readonly number[], found: [number, number][]): SparseTensor {
+function sparseTensor(shape: readonly number[], found: [number, number][]): SparseTensor {
   found.sort((a, b) => a[0] - b[0]);
   return {
     shape,

@@ -67,9 +67,17 @@ export class ElementState {
     return low < to && this.cell(low) === cell ? low : -1;
   }
 
-  /** The rows in order of their cells. */
+  /** The rows in order of their cells: the loaded ones and those after them, merged. */
   rowsByCell(): Int32Array {
-    return Int32Array.from({ length: this.touched }, (_, row) => row).sort((a, b) => this.cell(a) - this.cell(b));
+    const loaded = this.parts.head.ints[2] as number;
+    const { touched } = this;
+    const rows = new Int32Array(touched);
+    let [first, second] = [0, loaded];
+    for (let i = 0; i < touched; i++) {
+      const isFirst = second === touched || (first < loaded && this.cell(first) < this.cell(second));
+      rows[i] = isFirst ? first++ : second++;
+    }
+    return rows;
   }
 
   word(row: number): Float32Array {

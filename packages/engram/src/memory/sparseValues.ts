@@ -1,38 +1,57 @@
-// A field of a sparse memory's state, value by value.
+// A field of a sparse memory's state, value by value in order of position.
+import type { SparseTensor } from "./memory.js";
 import type { SparseLayout } from "./sparseLayout.js";
 import type { ElementState, WeightList } from "./sparseState.js";
 
-/** Every value of a field that may not be zero, with its flat position. */
-export function forEachValue(
-  layout: SparseLayout,
-  state: ElementState,
-  field: string,
-  visit: (position: number, value: number) => void,
-): void {
+type Visit = (position: number, value: number) => void;
+
+/** Every value of a field that may not be zero, with its flat position, which rises. */
+export function forEachValue(layout: SparseLayout, state: ElementState, field: string, visit: Visit): void {
   const { nrCells, cellSize } = layout;
-  const visitList = ({ rows, weights }: WeightList, from: number) => {
-    for (const [i, row] of rows.entries()) if (row >= 0) visit(from + state.cell(row), weights[i] as number);
-  };
   switch (field) {
     case "memory":
-      for (let row = 0; row < state.touched; row++) {
+      for (const row of state.rowsByCell()) {
+        const word = state.word(row);
         const from = state.cell(row) * cellSize;
-        for (const [i, value] of state.word(row).entries()) visit(from + i, value);
+        for (let i = 0; i < cellSize; i++) visit(from + i, word[i] as number);
       }
       return;
     case "read_weights":
-      for (let head = 0; head < layout.heads; head++) visitList(state.readList(head), head * nrCells);
+      for (let head = 0; head < layout.heads; head++) visitList(state, state.readList(head), head * nrCells, visit);
       return;
     case "write_weights":
-      visitList(state.writeList, 0);
+      visitList(state, state.writeList, 0, visit);
       return;
     case "last_access":
-      for (let row = 0; row < state.touched; row++) visit(state.cell(row), state.lastAccess(row));
+      for (const row of state.rowsByCell()) visit(state.cell(row), state.lastAccess(row));
       return;
     case "link_matrix":
-      for (let row = 0; row < state.touched; row++) visitList(state.links(row), state.cell(row) * nrCells);
+      for (const row of state.rowsByCell()) visitList(state, state.links(row), state.cell(row) * nrCells, visit);
       return;
     default:
-      visitList(state.precedence, 0);
+      visitList(state, state.precedence, 0, visit);
   }
+}
+
+function visitList(state: ElementState, { rows, weights }: WeightList, from: number, visit: Visit): void {
+  const places = [...rows.keys()].filter((i) => (rows[i] as number) >= 0);
+  const cellAt = (i: number) => state.cell(rows[i] as number);
+  for (const i of places.sort((a, b) => cellAt(a) - cellAt(b))) visit(from + cellAt(i), weights[i] as number);
+}
+
+/** The values of a field that are not zero. */
+export function sparseValues(layout: SparseLayout, state: ElementState, field: string, shape: readonly number[]): SparseTensor {
+  let count = 0;
+  forEachValue(layout, state, field, (_, value) => {
+    if (value !== 0) count++;
+  });
+  const positions = new Float64Array(count);
+  const values = new Float32Array(count);
+  let next = 0;
+  forEachValue(layout, state, field, (position, value) => {
+    if (value === 0) return;
+    positions[next] = position;
+    values[next++] = value;
+  });
+  return { shape, positions, values };
 }
