@@ -51,7 +51,7 @@ export interface DNCOptions {
   seed?: number;
   /** Forward results kept for backward at a time [1]. */
   maxTapes?: number;
-  /** Keep saved points only and run forward again between them in backward: less memory for about a third more time [false]. */
+  /** Keep saved points only and run forward again between them in backward: less memory; a dense memory takes about a third more time, a sparse one up to twice as long [false]. */
   recompute?: boolean;
 }
 
