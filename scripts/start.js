@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-/** What the command needs, in order; the pages of the dashboard are built by `npm run build`. */
-const packages = ["engram", "cli"];
+/** What the command needs, in order, and the file of each that says it is built. */
+const entries = { engram: "index.js", dashboard: "node/server/index.js", cli: "main.js" };
 
 function newest(folder) {
   if (!existsSync(folder)) return 0;
@@ -18,11 +18,11 @@ function newest(folder) {
 function isBuilt(name) {
   const folder = join(root, "packages", name);
   const sources = Math.max(newest(join(folder, "src")), newest(join(folder, "kernels")));
-  const entry = join(folder, "dist", name === "cli" ? "main.js" : "index.js");
+  const entry = join(folder, "dist", entries[name]);
   return existsSync(entry) && statSync(entry).mtimeMs > sources;
 }
 
-for (const name of packages.filter((p) => !isBuilt(p))) {
+for (const name of Object.keys(entries).filter((p) => !isBuilt(p))) {
   console.log(`Building packages/${name} …`);
   const built = spawnSync("npm", ["run", "build", "--silent", "--workspace", `packages/${name}`], {
     cwd: root,
