@@ -24,6 +24,15 @@ test.each([4, 8, 16, 36, 100])("addRows and scaleRows touch each of %i floats on
   expect(bench.take(scaled + 4 * count, 4)).toEqual(new Float32Array(4).fill(Number.NaN));
 });
 
+test.each([1, 3, 17])("repeatRow writes the row %i times and nothing beyond", (rows) => {
+  const bench = new KernelBench();
+  const row = uniform(seeded(rows), 12);
+  const out = bench.room(12 * rows + 4);
+  bench.kernels.repeatRow(out, bench.put(row), rows, 12);
+  for (let i = 0; i < rows; i++) expect(bench.take(out + 48 * i, 12)).toEqual(row);
+  expect(bench.take(out + 48 * rows, 4)).toEqual(new Float32Array(4).fill(Number.NaN));
+});
+
 test.each(shapes)("columnSums of %i rows × %i columns adds the rows in order", (rows, width) => {
   const random = seeded(rows * 100 + width);
   const padded = (width + 3) & ~3;

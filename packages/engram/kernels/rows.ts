@@ -53,6 +53,12 @@ export function gatherRows(out: usize, outStride: usize, x: usize, xStride: usiz
   }
 }
 
+/** Each of the rows of out becomes x: `width` floats, a multiple of 4. */
+export function repeatRow(out: usize, x: usize, rows: i32, width: i32): void {
+  const bytes = floats(width);
+  for (const end = out + <usize>rows * bytes; out < end; out += bytes) memory.copy(out, x, bytes);
+}
+
 /** Row index[i] of out becomes the first `width` floats of row i of x; the rest of out's row stays as it is. */
 export function scatterRows(out: usize, outStride: usize, x: usize, xStride: usize, index: usize, rows: i32, width: i32): void {
   const bytes = floats(width);

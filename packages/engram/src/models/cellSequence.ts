@@ -64,9 +64,8 @@ export class CellSequence {
 
   /** The part of the gates that needs no step before it, for all steps at once: biases, and the input's product `x` [rows, Xp]. */
   prepare(x: number, rows: number): void {
-    const stride = 4 * this.widths.gates;
     const { bias } = this.products;
-    if (this.splitBlocks) this.engine.kernels.gemm(this.gates, stride, bias.row, 0, 0, 0, 0, rows, this.widths.gates, 0);
+    if (this.splitBlocks) this.engine.kernels.repeatRow(this.gates, bias.row, rows, this.widths.gates);
     this.addProduct(this.products.x, this.gates, x, this.widths.x, rows);
   }
 
