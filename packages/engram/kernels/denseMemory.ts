@@ -12,7 +12,7 @@ import {
 import { interfaceBackward, interfaceForward } from "./denseInterface";
 import { linkedReadsBackward, readWeightsForward, writeWeightsBackward, writeWeightsForward } from "./gating";
 import { addHeadOuter, headDots, headSums } from "./headProducts";
-import { linkBackward, linkForward, precedenceForward } from "./linkage";
+import { linkBackward, linkForward, precedenceBackward, precedenceForward } from "./linkage";
 import { accumulate, floats, VECTOR } from "./simd";
 import { usageBackward, usageForward } from "./usage";
 import { writeBackward, writeForward } from "./words";
@@ -79,14 +79,15 @@ export class DenseLayout {
 
 /**
  * Accesses the memories of `elements` elements: ξ (interfaceVectors, activated in place) and the states at `prev` give the read vectors
- * and the states at `next`, which may be `prev`. Where `saved` is not needed its stride may be 0.
+ * and the states at `next`, which may be `prev`. Where `saved` is not needed its stride may be 0. `empty`: the states at `prev` are those
+ * of an empty memory, from which no links can come yet.
  */
 export function denseForward(
-  layout: usize, reads: usize, interfaceVectors: usize, next: usize, prev: usize, saved: usize, scratch: usize, elements: i32,
+  layout: usize, reads: usize, interfaceVectors: usize, next: usize, prev: usize, saved: usize, scratch: usize, elements: i32, empty: i32,
 ): void {
   const at = changetype<DenseLayout>(layout);
   for (let b = 0; b < elements; b++) {
-    accessForward(at, reads, interfaceVectors, next, prev, saved, scratch);
+    accessForward(at, reads, interfaceVectors, next, prev, saved, scratch, empty);
     reads += at.readStride;
     interfaceVectors += at.interfaceStride;
     next += at.stateStride;
@@ -95,7 +96,9 @@ export function denseForward(
   }
 }
 
-function accessForward(at: DenseLayout, reads: usize, xi: usize, next: usize, prev: usize, saved: usize, scratch: usize): void {
+function accessForward(
+  at: DenseLayout, reads: usize, xi: usize, next: usize, prev: usize, saved: usize, scratch: usize, empty: i32,
+): void {
   const n = at.cells, np = at.paddedCells, w = at.width, r = at.heads, rp = at.paddedHeads;
   const writeWeights = next + at.writeWeights, memory = next + at.memory;
   const alongRows = scratch + at.alongRows, alongColumns = scratch + at.alongColumns;
@@ -117,10 +120,15 @@ function accessForward(at: DenseLayout, reads: usize, xi: usize, next: usize, pr
   // 5. M
   writeForward(memory, next + at.norms, prev + at.memory, writeWeights, xi + at.eraseVector, xi + at.writeVector, np, w);
   // 6. L with the reads along it, p
-  linkForward(
-    next + at.linkMatrix, alongRows, alongColumns, scratch + at.unwritten, scratch + at.pairs, prev + at.linkMatrix, writeWeights,
-    prev + at.precedence, prev + at.readWeights, np, r,
-  );
+  if (empty) {
+    memoryFill(next + at.linkMatrix, floats(np * np)); // L′ and p′ are 0
+    noReads(alongRows, alongColumns, np, rp);
+  } else {
+    linkForward(
+      next + at.linkMatrix, alongRows, alongColumns, scratch + at.unwritten, scratch + at.pairs, prev + at.linkMatrix, writeWeights,
+      prev + at.precedence, prev + at.readWeights, np, r,
+    );
+  }
   precedenceForward(next + at.precedence, prev + at.precedence, writeWeights, np);
   // 7. c_h
   for (let h = 0; h < r; h++) store<f32>(saved + at.keyNorms + floats(h), inverseNorm(xi + at.readKeys + floats(h * w), w));
@@ -144,18 +152,24 @@ function memoryFill(at: usize, bytes: usize): void {
   memory.fill(at, 0, bytes);
 }
 
+/** Along no links nothing is read. */
+function noReads(alongRows: usize, alongColumns: usize, paddedCells: i32, paddedHeads: i32): void {
+  memoryFill(alongRows, floats(paddedCells * paddedHeads));
+  memoryFill(alongColumns, floats(paddedCells * paddedHeads));
+}
+
 /**
  * Goes back through an access. `gradients` has for each element the gradient with respect to the state at `next`, laid out as the
  * state, and gets that with respect to the state at `prev`. dInterface (written, padding 0) is with respect to ξ as the linear layer
- * gave it.
+ * gave it. `empty`: the states at `prev` are those of an empty memory, and nobody asks for the gradient with respect to its links.
  */
 export function denseBackward(
   layout: usize, dInterface: usize, gradients: usize, dReads: usize, interfaceVectors: usize, next: usize, prev: usize, saved: usize,
-  scratch: usize, elements: i32,
+  scratch: usize, elements: i32, empty: i32,
 ): void {
   const at = changetype<DenseLayout>(layout);
   for (let b = 0; b < elements; b++) {
-    accessBackward(at, dInterface, gradients, dReads, interfaceVectors, next, prev, saved, scratch);
+    accessBackward(at, dInterface, gradients, dReads, interfaceVectors, next, prev, saved, scratch, empty);
     dInterface += at.interfaceStride;
     gradients += at.gradientStride;
     dReads += at.readStride;
@@ -167,7 +181,7 @@ export function denseBackward(
 }
 
 function accessBackward(
-  at: DenseLayout, dXi: usize, d: usize, dReads: usize, xi: usize, next: usize, prev: usize, saved: usize, scratch: usize,
+  at: DenseLayout, dXi: usize, d: usize, dReads: usize, xi: usize, next: usize, prev: usize, saved: usize, scratch: usize, empty: i32,
 ): void {
   const n = at.cells, np = at.paddedCells, w = at.width, r = at.heads, rp = at.paddedHeads;
   const memory = next + at.memory, dMemory = d + at.memory, writeWeights = next + at.writeWeights, dWriteWeights = d + at.writeWeights;
@@ -193,11 +207,16 @@ function accessBackward(
     keyNormBackward(dXi + key, xi + key, load<f32>(saved + at.keyNorms + floats(h)), sum, w);
   }
   // 7. and 6. the reads along L, p and L
-  linkBackward(
-    d + at.linkMatrix, d + at.precedence, dWriteWeights, scratch + at.alongRows, scratch + at.alongColumns, scratch + at.outerLeft,
-    scratch + at.outerRight, scratch + at.unwritten, scratch + at.pairs, next + at.linkMatrix, prev + at.linkMatrix, writeWeights,
-    prev + at.precedence, prev + at.readWeights, dReadWeights, xi + at.readModes, xi + at.readModes + floats(rp), np, r,
-  );
+  if (empty) {
+    precedenceBackward(d + at.precedence, dWriteWeights, prev + at.precedence, writeWeights, np);
+    noReads(scratch + at.alongRows, scratch + at.alongColumns, np, rp);
+  } else {
+    linkBackward(
+      d + at.linkMatrix, d + at.precedence, dWriteWeights, scratch + at.alongRows, scratch + at.alongColumns, scratch + at.outerLeft,
+      scratch + at.outerRight, scratch + at.unwritten, scratch + at.pairs, next + at.linkMatrix, prev + at.linkMatrix, writeWeights,
+      prev + at.precedence, prev + at.readWeights, dReadWeights, xi + at.readModes, xi + at.readModes + floats(rp), np, r,
+    );
+  }
   linkedReadsBackward(
     d + at.readWeights, dXi + at.readModes, scratch + at.alongRows, scratch + at.alongColumns, prev + at.readWeights, xi + at.readModes,
     np, rp,

@@ -128,7 +128,7 @@ export function linkBackward(
 }
 
 // p = (1 − Σw)·p′ + w:  dw += dp − Σ dp·p′,  dp′ = (1 − Σw)·dp.
-function precedenceBackward(dPrecedence: usize, dWriteWeights: usize, prevPrecedence: usize, writeWeights: usize, paddedCells: i32): void {
+export function precedenceBackward(dPrecedence: usize, dWriteWeights: usize, prevPrecedence: usize, writeWeights: usize, paddedCells: i32): void {
   const bytes = floats(paddedCells);
   const unwritten = splat(1 - sumOf(writeWeights, bytes));
   let sum = zero4();

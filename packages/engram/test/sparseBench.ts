@@ -135,7 +135,7 @@ export class SparseBench {
   ): Float32Array[][] {
     const { engine, memory, tape } = this;
     const dXi: Float32Array[][] = dReads.map(() => []);
-    tape.beginBackward(gradients);
+    tape.beginBackward(gradients, true);
     for (let t = dReads.length - 1; t >= 0; t--) {
       const rows = lengths.filter((length) => length > t).length;
       const dr = engine.allocate(4 * rows * memory.readWidth);

@@ -122,6 +122,8 @@ export interface GradientSource {
   readonly xStride: number;
   /** The map's outputs are columns column … column + outputs - 1 of dy. */
   readonly column: number;
+  /** So many rows of x at the start are known to be zero and add nothing. */
+  readonly zeroRows: number;
 }
 
 /** Bytes of scratch that `addWeightGradients` needs. */
@@ -156,11 +158,18 @@ export function addWeightGradients(
     const count = Math.min(chunk, rows - from);
     kernels.transposeRows(transposed, 4 * count, dy + 4 * dyColumns * from, 4 * dyColumns, count, dyColumns);
     let sum = firstSum;
-    for (const { linear, x, xStride, column } of sources) {
+    for (const { linear, x, xStride, column, zeroRows } of sources) {
       const stride = 4 * pad8(linear.inputs);
-      kernels.packPlain(panels, count, 0, 0, x + xStride * from, xStride, count, pad4(linear.inputs));
-      const a = transposed + 4 * count * column;
-      kernels.gemm(sum, stride, from === 0 ? 0 : sum, stride, a, 4 * count, panels, linear.outputs, linear.inputs, count);
+      const skipped = Math.min(Math.max(zeroRows - from, 0), count);
+      const start = from === 0 ? 0 : sum;
+      if (skipped < count) {
+        const terms = count - skipped;
+        kernels.packPlain(panels, terms, 0, 0, x + xStride * (from + skipped), xStride, terms, pad4(linear.inputs));
+        const a = transposed + 4 * (count * column + skipped);
+        kernels.gemm(sum, stride, start, stride, a, 4 * count, panels, linear.outputs, linear.inputs, terms);
+      } else if (start === 0) {
+        kernels.fillZero(sum, linear.gradientBytes);
+      }
       sum += linear.gradientBytes;
     }
   }

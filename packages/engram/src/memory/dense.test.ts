@@ -78,7 +78,7 @@ describe("a sequence of elements of different lengths", () => {
       return gradient;
     });
     const dReads = sequence.map((vectors) => vectors.map(() => uniform(random, size.heads * size.width)));
-    bench.tape.beginBackward(tensorsOf(dFinal, size));
+    bench.tape.beginBackward(tensorsOf(dFinal, size), true);
     const dInterface: Float32Array[][] = [];
     for (let t = sequence.length - 1; t >= 0; t--) dInterface[t] = bench.backward(dReads[t] as Float32Array[]);
     bench.tape.endBackward();
@@ -105,7 +105,7 @@ describe("a sequence of elements of different lengths", () => {
     expect(inPlace.reads).toEqual(recorded.reads);
     expect(inPlace.bench.bits()).toEqual(recorded.bench.bits());
     const after = recorded.bench.bits();
-    recorded.bench.tape.beginBackward();
+    recorded.bench.tape.beginBackward(undefined, true);
     for (let t = sequence.length - 1; t >= 0; t--) {
       recorded.bench.backward(Array.from({ length: activeAt(t) }, () => uniform(random, size.heads * size.width)));
     }
@@ -289,7 +289,7 @@ describe("weights", () => {
     const reads = run(bench, [[vector], [vector], [vector], [vector]], Int32Array.from([0]));
     expect(reads.flat().every((r) => r.every(Number.isFinite))).toBe(true);
     for (const name of stateNames) expect(bench.field(name).every(Number.isFinite)).toBe(true);
-    bench.tape.beginBackward();
+    bench.tape.beginBackward(undefined, true);
     for (let t = 0; t < 4; t++) {
       const [dInterface] = bench.backward([new Float32Array(size.heads * size.width).fill(1)]);
       expect(dInterface?.every(Number.isFinite)).toBe(true);

@@ -44,6 +44,9 @@ export class DenseTape implements MemoryTape {
   private accessesOfRow = new Int32Array(0);
   /** Accesses made, or left to go back through. */
   private access = 0;
+  /** Whether the sequence began with empty memories, and whether going back must give the gradients with respect to them all the same. */
+  private beganEmpty = false;
+  private wantsStateGradient = true;
   private readonly home: Room;
   private readonly records: Room;
   private readonly gradients: Room;
@@ -140,6 +143,7 @@ export class DenseTape implements MemoryTape {
     this.settle();
     this.order.set(order);
     this.access = 0;
+    this.beganEmpty = this.whereabouts === "empty";
     if (this.isRecording) this.beginRecords();
     else this.beginInPlace();
   }
@@ -147,15 +151,17 @@ export class DenseTape implements MemoryTape {
   forward(active: number, reads: number, interfaceVector: number): void {
     const { kernels } = this.engine;
     const scratch = this.scratch.at;
+    const isEmpty = this.beganEmpty && this.access === 0 ? 1 : 0;
     if (this.isRecording) {
       const prev = this.recordAt(this.access);
       const next = this.recordAt(++this.access);
-      kernels.denseForward(this.recordLayout, reads, interfaceVector, next, prev, next + this.stateBytes, scratch, active);
+      kernels.denseForward(this.recordLayout, reads, interfaceVector, next, prev, next + this.stateBytes, scratch, active, isEmpty);
       this.accessesOfRow.fill(this.access, 0, active);
     } else {
       const states = this.home.at;
       const saved = scratch + 4 * this.layout.savedInScratch;
-      kernels.denseForward(this.homeLayout, reads, interfaceVector, states, states, saved, scratch, active);
+      this.access++;
+      kernels.denseForward(this.homeLayout, reads, interfaceVector, states, states, saved, scratch, active, isEmpty);
     }
   }
 
@@ -163,8 +169,9 @@ export class DenseTape implements MemoryTape {
     if (this.isRecording) this.whereabouts = "records";
   }
 
-  beginBackward(stateGradients: ReadonlyMap<string, FieldValues> = new Map()): void {
+  beginBackward(stateGradients: ReadonlyMap<string, FieldValues> = new Map(), wantsStateGradient = true): void {
     const { layout, batch, engine, gradients } = this;
+    this.wantsStateGradient = wantsStateGradient;
     engine.kernels.fillZero(gradients.at, batch * this.stateBytes);
     const values = engine.f32(gradients.at, batch * layout.stateFloats);
     for (const [name, tensor] of stateGradients) {
@@ -186,6 +193,7 @@ export class DenseTape implements MemoryTape {
       next + this.stateBytes,
       this.scratch.at,
       active,
+      this.access === 0 && this.beganEmpty && !this.wantsStateGradient ? 1 : 0,
     );
   }
 

@@ -111,8 +111,11 @@ export interface MemoryTape {
   /** Ends the sequence: each element's state is the one after its last access. */
   end(): void;
 
-  /** Gradients with respect to the state after `end`, by field name, in element order; absent ones are zero. */
-  beginBackward(stateGradients?: ReadonlyMap<string, FieldValues>): void;
+  /**
+   * @param stateGradients with respect to the state after `end`, by field name, in element order; absent ones are zero
+   * @param wantsStateGradient whether `stateGradient` will be asked for
+   */
+  beginBackward(stateGradients: ReadonlyMap<string, FieldValues> | undefined, wantsStateGradient: boolean): void;
   /**
    * Goes back through the latest access not yet gone back through.
    * @param dInterface dξ, [active, interfaceWidth], written (padding too)

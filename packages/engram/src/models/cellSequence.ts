@@ -69,14 +69,18 @@ export class CellSequence {
     this.addProduct(this.products.x, this.gates, x, this.widths.x, rows);
   }
 
-  /** gates_t = x·W_xᵀ + below·W_bᵀ + r·W_rᵀ + h_{t-1}·W_hᵀ + b, then the cell's own equations. */
+  /**
+   * gates_t = x·W_xᵀ + below·W_bᵀ + r·W_rᵀ + h_{t-1}·W_hᵀ + b, then the cell's own equations.
+   * @param reads 0 where r is known to be zero
+   */
   forward(frame: Frame, below: number, reads: number): void {
     const { widths, products, kind } = this;
     const step = this.at(frame);
     this.addProduct(products.below, step.gates, below, widths.hidden, frame.rows);
-    products.reads?.forward(step.gates, 4 * widths.gates, step.gates, 4 * widths.gates, reads, 4 * widths.reads, frame.rows);
+    const stride = 4 * widths.gates;
+    if (reads !== 0) products.reads?.forward(step.gates, stride, step.gates, stride, reads, 4 * widths.reads, frame.rows);
     const hidden = step.gates + this.hiddenColumn;
-    products.hidden.forward(hidden, 4 * widths.gates, hidden, 4 * widths.gates, step.hPrev, 4 * widths.hidden, frame.rows);
+    if (!frame.followsNothing) products.hidden.forward(hidden, stride, hidden, stride, step.hPrev, 4 * widths.hidden, frame.rows);
     kind.forward(step, frame.rows, widths.hidden);
     if (this.dropsOut) this.dropOut(frame, this.out + 4 * widths.hidden * frame.start, step.h);
   }
@@ -86,6 +90,7 @@ export class CellSequence {
     const { widths, products, kind } = this;
     const step = this.at(frame);
     kind.backward(step.gates, this.dH, this.dC, step, frame.rows, widths.hidden);
+    if (!frame.reachesBack) return;
     const start = kind.keepsHidden ? this.dH : 0;
     products.hidden.backward(this.dH, 4 * widths.hidden, start, step.gates + this.hiddenColumn, 4 * widths.gates, frame.rows);
   }
@@ -116,15 +121,26 @@ export class CellSequence {
     kernels.dropoutRows(out, input, frame.rows, width, elements, seedLow, seedHigh, step, this.site, firstStep + frame.t, rate);
   }
 
-  /** Adds the gradients of weights and biases over all steps: one product for each of the cell's inputs. */
-  addGradients(gradients: number, frame: Frame, inputs: { x: number; below: number; reads: number; hPrev: number }, scratch: number): void {
+  /**
+   * Adds the gradients of weights and biases over all steps: one product for each of the cell's inputs.
+   * @param inputs addresses of the inputs' rows; `zeroReads` first rows of `reads` are zero
+   */
+  addGradients(
+    gradients: number,
+    frame: Frame,
+    inputs: { x: number; below: number; reads: number; zeroReads: number; hPrev: number },
+    scratch: number,
+  ): void {
     const { widths, products, engine } = this;
     const hiddenBlock = this.hiddenColumn / 4;
     const sources: GradientSource[] = [];
-    if (products.x) sources.push({ linear: products.x, x: inputs.x, xStride: 4 * widths.x, column: 0 });
-    if (products.below) sources.push({ linear: products.below, x: inputs.below, xStride: 4 * widths.hidden, column: 0 });
-    if (products.reads) sources.push({ linear: products.reads, x: inputs.reads, xStride: 4 * widths.reads, column: 0 });
-    sources.push({ linear: products.hidden, x: inputs.hPrev, xStride: 4 * widths.hidden, column: hiddenBlock });
+    if (products.x) sources.push({ linear: products.x, x: inputs.x, xStride: 4 * widths.x, column: 0, zeroRows: 0 });
+    if (products.below) sources.push({ linear: products.below, x: inputs.below, xStride: 4 * widths.hidden, column: 0, zeroRows: 0 });
+    if (products.reads) {
+      sources.push({ linear: products.reads, x: inputs.reads, xStride: 4 * widths.reads, column: 0, zeroRows: inputs.zeroReads });
+    }
+    const zeroRows = frame.rowsThatFollowNothing;
+    sources.push({ linear: products.hidden, x: inputs.hPrev, xStride: 4 * widths.hidden, column: hiddenBlock, zeroRows });
     addWeightGradients(engine, gradients, this.gates, widths.gates, frame.totalRows, sources, scratch);
     products.bias.addGradient(gradients, this.gates, 4 * widths.gates, frame.totalRows, scratch);
   }

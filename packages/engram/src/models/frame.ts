@@ -75,6 +75,10 @@ export class Frame {
   /** In buffers that begin with the B rows of the state before the first step: this step's first row, and that of the step before. */
   now = 0;
   before = 0;
+  /** Whether the pass starts from the empty state: then nothing is multiplied with what the step before left at the first step. */
+  startsEmpty = true;
+  /** Whether the gradient with respect to the state before the first step will be asked for. */
+  wantsStateGradient = true;
   /** Addresses of i32 rows: `source` and `elements` [totalRows], `order` [B]. */
   source = 0;
   elements = 0;
@@ -108,6 +112,21 @@ export class Frame {
     this.start = starts[t] as number;
     this.now = this.batch + this.start;
     this.before = t === 0 ? 0 : this.batch + (starts[t - 1] as number);
+  }
+
+  /** Whether what the step before left is zero. */
+  get followsNothing(): boolean {
+    return this.t === 0 && this.startsEmpty;
+  }
+
+  /** Whether gradients with respect to what the step before left are of use to anybody. */
+  get reachesBack(): boolean {
+    return this.t > 0 || this.wantsStateGradient;
+  }
+
+  /** Rows of the first step when they follow nothing, 0 when they follow a state. */
+  get rowsThatFollowNothing(): number {
+    return this.startsEmpty && this.schedule.steps > 0 ? (this.schedule.active[0] as number) : 0;
   }
 
   /** Rows that are still active at the step after this one. */

@@ -66,7 +66,7 @@ export class LayerSequence {
     );
   }
 
-  /** @param readsBefore r that the lowest cell takes: of the layer below, or the last layer's of the step before */
+  /** @param readsBefore r that the lowest cell takes: of the layer below, or the last layer's of the step before; 0 where it is known to be zero */
   forward(frame: Frame, readsBefore: number): void {
     const { widths, products, engine } = this;
     const hidden = 4 * widths.hidden * frame.start;
@@ -89,7 +89,7 @@ export class LayerSequence {
     frame.pass.afterAccess?.(this.index);
   }
 
-  /** @param dReadsBefore the gradient of `readsBefore`: added to with `accumulate`, else written */
+  /** @param dReadsBefore the gradient of `readsBefore`: added to with `accumulate`, else written; 0 where nobody wants it */
   backward(frame: Frame, dReadsBefore: number, accumulate: boolean): void {
     const { widths, products, engine, top } = this;
     const { clip } = this.network.config;
@@ -110,7 +110,7 @@ export class LayerSequence {
     const cell = this.cells[k] as CellSequence;
     const { products } = cell;
     cell.backward(frame);
-    if (products.reads) cell.backwardInput(frame, products.reads, dReadsBefore, accumulate ? dReadsBefore : 0);
+    if (products.reads && dReadsBefore !== 0) cell.backwardInput(frame, products.reads, dReadsBefore, accumulate ? dReadsBefore : 0);
     if (!products.below) return;
     const lower = this.cells[k - 1];
     if (lower === undefined) {
@@ -127,18 +127,27 @@ export class LayerSequence {
   /**
    * Adds the layer's weight gradients over all steps.
    * @param readsBefore the rows of `readsBefore` of every step, one after the other
+   * @param zeroReads so many of them, at the start, are zero
    * @param previousHidden scratch [rows, Hp] for elements of different lengths
    */
-  addGradients(gradients: number, frame: Frame, x: number, readsBefore: number, previousHidden: number, scratch: number): void {
+  addGradients(
+    gradients: number,
+    frame: Frame,
+    x: number,
+    readsBefore: number,
+    zeroReads: number,
+    previousHidden: number,
+    scratch: number,
+  ): void {
     const { widths, products, engine } = this;
     let below = this.below === undefined ? 0 : this.below.clamped;
     for (const cell of this.cells) {
       const hPrev = frame.previousRows(cell.h, widths.hidden, previousHidden, false);
-      cell.addGradients(gradients, frame, { x, below, reads: readsBefore, hPrev }, scratch);
+      cell.addGradients(gradients, frame, { x, below, reads: readsBefore, zeroReads, hPrev }, scratch);
       below = cell.out;
     }
     if (!frame.pass.passThroughMemory) return;
-    const source = { linear: products.interface, x: this.clamped, xStride: 4 * widths.hidden, column: 0 };
+    const source = { linear: products.interface, x: this.clamped, xStride: 4 * widths.hidden, column: 0, zeroRows: 0 };
     addWeightGradients(engine, gradients, this.dInterface, widths.interface, frame.totalRows, [source], scratch);
     products.interfaceBias.addGradient(gradients, this.dInterface, 4 * widths.interface, frame.totalRows, scratch);
   }

@@ -214,7 +214,7 @@ export class Sequences implements Residence {
     const { frame } = shard;
     const [X, O] = [config.inputSize, config.outputSize];
     kernels.gatherRows(shard.dOutput, 4 * widths.output, dOutput, 4 * O, frame.source, frame.totalRows, O);
-    shard.beginBackward(later);
+    shard.beginBackward(later, true);
     shard.backward(addTo, dInput !== 0);
     if (dInput !== 0) kernels.scatterRows(dInput, 4 * X, shard.dX, 4 * widths.x, frame.source, frame.totalRows, X);
   }

@@ -46,6 +46,8 @@ export class ShardSequence {
   private block = 0;
   private capacity = 0;
   private stateBatch = 0;
+  /** Whether the controller's state and the read vectors are zero, and the memories empty. */
+  private isEmpty = true;
   private stateCapacity = 0;
   /** Rows of h and c of every cell and of r, in the order of `state`, with the gradients carried for them. */
   private readonly carried: { rows: number; gradient: number; width: number }[] = [];
@@ -120,6 +122,7 @@ export class ShardSequence {
   clear(): void {
     this.engine.kernels.fillZero(this.state, 4 * this.network.layout.floats(this.stateBatch));
     this.clearMemories();
+    this.isEmpty = true;
   }
 
   clearMemories(): void {
@@ -142,6 +145,7 @@ export class ShardSequence {
   forward(input: number): void {
     const { frame, network, engine } = this;
     const { widths, config } = network;
+    frame.startsEmpty = this.isEmpty;
     this.begin();
     engine.kernels.gatherRows(this.x, 4 * widths.x, input, 4 * config.inputSize, frame.source, frame.totalRows, config.inputSize);
     for (const layer of this.layers) {
@@ -151,6 +155,7 @@ export class ShardSequence {
       frame.at(t);
       this.pulse?.();
       let reads = config.readFeedback ? this.last.reads + 4 * widths.reads * frame.before : this.firstReads;
+      if (frame.followsNothing) reads = 0;
       for (const layer of this.layers) {
         layer.forward(frame, reads);
         reads = layer.reads + 4 * widths.reads * frame.now;
@@ -178,19 +183,24 @@ export class ShardSequence {
   }
 
   restore({ controller, memories }: ShardSnapshot): void {
+    this.isEmpty = false;
     this.engine.f32(this.state, controller.length).set(controller);
     for (const [m, memory] of this.memories.entries()) memory.restore(memories[m] as MemorySnapshot);
   }
 
-  /** Starts going back, from the gradients of the state after each element's last step (none: zero). */
-  beginBackward(gradients: ShardGradients | undefined): void {
+  /**
+   * Starts going back, from the gradients of the state after each element's last step (none: zero).
+   * @param wantsStateGradient whether `stateGradients` or `callGradients` will be asked for
+   */
+  beginBackward(gradients: ShardGradients | undefined, wantsStateGradient: boolean): void {
+    this.frame.wantsStateGradient = wantsStateGradient;
     this.clearCarried();
     if (gradients !== undefined) {
       this.engine.f32(this.exchange, gradients.controller.length).set(gradients.controller);
       this.loadCarried(this.exchange);
     }
     if (!this.frame.pass.passThroughMemory) return;
-    for (let m = 0; m < this.memories.length; m++) this.memories[m]?.beginBackward(gradients?.memories[m]);
+    for (let m = 0; m < this.memories.length; m++) this.memories[m]?.beginBackward(gradients?.memories[m], wantsStateGradient);
   }
 
   /** The gradients of the state before the first pass of a call, after `backward`; without memory accesses there are none of the memories. */
@@ -236,7 +246,8 @@ export class ShardSequence {
       this.addCarriedReads();
       for (let l = this.layers.length - 1; l >= 0; l--) {
         const below = this.layers[l - 1];
-        (this.layers[l] as LayerSequence).backward(frame, below?.dReads ?? dReadsBefore, below === undefined && !readFeedback);
+        const dReads = below === undefined ? (frame.reachesBack ? dReadsBefore : 0) : below.dReads;
+        (this.layers[l] as LayerSequence).backward(frame, dReads, below === undefined && !readFeedback);
       }
     }
     if (frame.pass.passThroughMemory) for (const memory of this.memories) memory.endBackward();
@@ -263,13 +274,15 @@ export class ShardSequence {
     const { widths, config } = network;
     const { readFeedback } = config;
     let readsBefore = frame.previousRows(readFeedback ? last.reads : this.firstReads, widths.reads, this.previousReads, !readFeedback);
+    let zeroReads = frame.rowsThatFollowNothing;
     for (const layer of this.layers) {
-      layer.addGradients(gradients, frame, this.x, readsBefore, this.previousHidden, scratch);
+      layer.addGradients(gradients, frame, this.x, readsBefore, zeroReads, this.previousHidden, scratch);
       readsBefore = layer.reads + 4 * widths.reads * frame.batch;
+      zeroReads = 0;
     }
     const sources = [
-      { linear: network.outputHidden, x: last.clamped, xStride: 4 * widths.hidden, column: 0 },
-      { linear: network.outputReads, x: readsBefore, xStride: 4 * widths.reads, column: 0 },
+      { linear: network.outputHidden, x: last.clamped, xStride: 4 * widths.hidden, column: 0, zeroRows: 0 },
+      { linear: network.outputReads, x: readsBefore, xStride: 4 * widths.reads, column: 0, zeroRows: 0 },
     ];
     addWeightGradients(engine, gradients, this.dOutput, widths.output, frame.totalRows, sources, scratch);
     network.outputBias.addGradient(gradients, this.dOutput, 4 * widths.output, frame.totalRows, scratch);
@@ -286,6 +299,7 @@ export class ShardSequence {
   }
 
   private finish(): void {
+    this.isEmpty = false;
     const { frame } = this;
     let state = this.state;
     for (const { rows, width } of this.carried) {

@@ -90,7 +90,7 @@ export class LaneRunner {
   /** Forward, loss and backward over some steps, all of which are kept for going back. */
   private runOnce(job: StepJob, sequence: ShardSequence, range: ShardRange, first: number, last: number, gradients: number): number {
     this.forward(job, sequence, range, first, last, true);
-    sequence.beginBackward(undefined);
+    sequence.beginBackward(undefined, false);
     return this.lossAndBackward(job, sequence, gradients);
   }
 
@@ -107,7 +107,7 @@ export class LaneRunner {
     for (const { t, state } of points.reverse()) {
       sequence.restore(state);
       this.forward(job, sequence, range, t, Math.min(last, t + job.recompute), true);
-      sequence.beginBackward(later);
+      sequence.beginBackward(later, true);
       loss += this.lossAndBackward(job, sequence, gradients);
       later = sequence.stateGradients();
     }
