@@ -237,13 +237,14 @@ export function packPlain(panels: usize, k: i32, n0: i32, k0: i32, w: usize, wSt
     const n = n0 + j;
     let to = panels + floats((n / PANEL) * k * PANEL + k0 * PANEL + (n % PANEL));
     let from = w + floats(j);
-    const wide = (n & 3) == 0 && j + 4 <= columns;
+    const together = (n & 7) == 0 && j + 8 <= columns ? 8 : (n & 3) == 0 && j + 4 <= columns ? 4 : 1;
     for (const end = to + floats(rows * PANEL); to < end; to += floats(PANEL)) {
-      if (wide) v128.store(to, v128.load(from));
+      if (together > 1) v128.store(to, v128.load(from));
       else store<f32>(to, load<f32>(from));
+      if (together > 4) v128.store(to, v128.load(from, 16), 16);
       from += wStride;
     }
-    j += wide ? 4 : 1;
+    j += together;
   }
 }
 

@@ -24,9 +24,10 @@ export interface StepJob {
   readonly input: number;
   readonly target: number;
   readonly mask: number;
-  /** Where lane i adds its gradients: sums + i · laneBytes. */
+  /** Where lane i adds its gradients: sums + i · laneBytes. `startSums`: each lane first makes its sum 0. */
   readonly sums: number;
   readonly laneBytes: number;
+  readonly startSums: boolean;
   /** f64 for each shard: its Σ m·l. */
   readonly losses: number;
   /** 1 / Σ m over everything that one update averages. */
@@ -64,8 +65,10 @@ export class LaneRunner {
   run(job: StepJob, lane: number): void {
     const ranges = rangesOf(this.network.layout, job.shape.batch);
     const { from, count } = lanes(ranges.length)[lane] as ShardRange;
+    const gradients = job.sums + lane * job.laneBytes;
+    if (job.startSums) this.engine.kernels.fillZero(gradients, job.laneBytes);
     for (let shard = from; shard < from + count; shard++) {
-      const loss = this.runShard(job, shard, ranges[shard] as ShardRange, job.sums + lane * job.laneBytes);
+      const loss = this.runShard(job, shard, ranges[shard] as ShardRange, gradients);
       this.engine.f64(job.losses + 8 * shard, 1)[0] = loss;
     }
   }
