@@ -11,7 +11,7 @@ export { clampForward, clampBackward } from "./clamp";
 export { addRows, scaleRows, columnSums, gatherRows, repeatRow, scatterRows, scatterBlock } from "./rows";
 export { firstNonFinite, equalBytes } from "./inspection";
 export { binaryCrossEntropyRows, meanSquaredErrorRows, softmaxCrossEntropyRows, softmaxCrossEntropyIndexRows } from "./losses";
-export { sumReadout, sumReadoutBackward, lastReadout, lastReadoutBackward } from "./readouts";
+export { sumReadout, sumReadoutEnd, sumReadoutBackward, lastReadout, lastReadoutBackward } from "./readouts";
 export { denseForward, denseBackward, denseRestore } from "./denseMemory";
 export { philoxUniform, philoxNormal } from "./philox";
 export { dropoutRows } from "./dropout";

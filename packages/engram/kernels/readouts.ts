@@ -40,18 +40,20 @@ function storePrediction(at: usize, x: f32): void {
   v128.store(at, zero4(), 16);
 }
 
-/** prediction = Σ over an element's rows and channels, in order of time, in float64. */
-export function sumReadout(prediction: usize, out: usize, elements: usize, rows: i32, size: i32, batch: i32): void {
+/** Adds each element's rows and channels to its float64 sum, which its prediction's place holds until `sumReadoutEnd`; in order of time. */
+export function sumReadout(sums: usize, out: usize, elements: usize, rows: i32, size: i32): void {
   const stride = floats((size + 7) & ~7);
-  memory.fill(prediction, 0, <usize>batch * PREDICTION);
   const first = load<i32>(elements);
-  let at = prediction;
+  let at = sums;
   for (let row = 0; row < rows; row++) {
-    // A prediction's place holds its float64 sum until the end.
-    at = load<i32>(elements + floats(row)) == first ? prediction : at + PREDICTION;
+    at = load<i32>(elements + floats(row)) == first ? sums : at + PREDICTION;
     store<f64>(at, load<f64>(at) + sumOfRow(out, size));
     out += stride;
   }
+}
+
+/** prediction = its sum, rounded once. */
+export function sumReadoutEnd(prediction: usize, batch: i32): void {
   for (let p = 0; p < batch; p++) {
     storePrediction(prediction, <f32>load<f64>(prediction));
     prediction += PREDICTION;
@@ -70,7 +72,7 @@ export function sumReadoutBackward(dOut: usize, dPrediction: usize, elements: us
   }
 }
 
-/** prediction = Σ over the channels of an element's last row, whose number is noted in lastRow [batch] (i32). */
+/** prediction = Σ over the channels of an element's last row among these, whose number is noted in lastRow [batch] (i32). */
 export function lastReadout(prediction: usize, lastRow: usize, out: usize, elements: usize, rows: i32, size: i32, batch: i32): void {
   const stride = floats((size + 7) & ~7);
   const first = load<i32>(elements);

@@ -1,6 +1,7 @@
 // Threads share a step and change nothing: run on the built package, whose worker is a file of its own.
 import { Worker } from "node:worker_threads";
 import { afterEach, expect, test } from "vitest";
+import { readCheckpoint, saveCheckpoint } from "../dist/files/index.js";
 import { createModel, EngramError, type ModelType, type SDNCOptions } from "../dist/index.js";
 import { Trainer, type TrainerOptions } from "../dist/train/index.js";
 import { seeded, uniform } from "./random.js";
@@ -48,6 +49,57 @@ test.each(["sam", "sdnc"] as const)("a %s with dropout gives the same bits with 
 test("states carried from step to step stay with their thread, and give the same bits", async () => {
   const alone = await train(makeTrainer({ carryState: true }), 20, 3);
   expect(await train(makeTrainer({ carryState: true, threads: 3 }), 20, 3)).toEqual(alone);
+});
+
+test.each(["dnc", "sdnc"] as const)("states of a %s carried on are there whichever thread has them", async (type) => {
+  const carry = (threads: number) => makeTrainer({ carryState: true, threads }, type, { nrCells: 9 });
+  const step = (trainer: Trainer, i: number) => trainer.step(batchOf(20, 5, i));
+  const alone = carry(1);
+  const shared = carry(3);
+  expect(step(shared, 0)).toEqual(step(alone, 0));
+  await shared.ready(); // the states go to the workers
+  expect(step(shared, 1)).toEqual(step(alone, 1));
+  const bytes = Buffer.from(saveCheckpoint(shared)); // they are fetched
+  expect(bytes.equals(saveCheckpoint(alone))).toBe(true);
+  expect(step(shared, 2)).toEqual(step(alone, 2));
+  shared.dispose(); // they come back
+  expect(step(shared, 3)).toEqual(step(alone, 3));
+  const { model, trainer: state } = readCheckpoint(bytes);
+  const resumed = Trainer.resume(model, { learningRate: 1e-2, carryState: true, threads: 2 }, state);
+  trainers.push(resumed);
+  await resumed.ready();
+  for (let i = 2; i < 4; i++) step(resumed, i);
+  expect(Buffer.from(saveCheckpoint(resumed)).equals(saveCheckpoint(shared))).toBe(true);
+});
+
+test("recompute with readouts of the whole sequence gives the same bits with 1 and 3 threads", async () => {
+  for (const readout of ["sum", "last"] as const) {
+    const make = (threads: number) => makeTrainer({ readout, threads, loss: "meanSquaredError" }, "dnc", { recompute: true });
+    const [alone, shared] = [make(1), make(3)];
+    await shared.ready();
+    for (let i = 0; i < 3; i++) {
+      const batch = { ...batchOf(40, 9, i), target: { data: uniform(seeded(i), 40), shape: [40] } };
+      expect(shared.step(batch)).toEqual(alone.step(batch));
+    }
+    expect([...shared.model.stateDict()]).toEqual([...alone.model.stateDict()]);
+  }
+});
+
+test("a batch of thousands with lengths reaches the workers", async () => {
+  const [alone, shared] = [makeTrainer({}), makeTrainer({ threads: 2 })];
+  await shared.ready();
+  expect(shared.step(batchOf(9000, 3, 1))).toEqual(alone.step(batchOf(9000, 3, 1)));
+});
+
+test("a second step while one is under way is refused by name, and does not disturb it", async () => {
+  const [alone, shared] = [makeTrainer({}), makeTrainer({ threads: 2 })];
+  await shared.ready();
+  const first = shared.stepAsync(batchOf(20, 5, 0));
+  await new Promise((resolve) => setImmediate(resolve));
+  const second = shared.stepAsync(batchOf(20, 5, 1)).catch((error: unknown) => error);
+  expect(await first).toEqual(alone.step(batchOf(20, 5, 0)));
+  const refused = await second;
+  if (refused instanceof Error) expect(refused).toMatchObject({ code: "STATE", message: expect.stringMatching(/a step is under way/) });
 });
 
 test("stepAsync gives the bits of step", async () => {

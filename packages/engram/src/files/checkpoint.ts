@@ -1,9 +1,10 @@
-// A training run as a safetensors file: the model as in model.ts, the optimizer's tensors under `optimizer.`, and in the metadata what
+// A training run as a safetensors file: the model as in model.ts, the trainer's tensors under `optimizer.`, and in the metadata what
 // the trainer and its user need to go on exactly where they were.
 import { CheckpointError } from "../errors.js";
 import type { Model } from "../models/model.js";
 import type { Tensor } from "../tensor.js";
-import type { Trainer, TrainerState } from "../train/trainer.js";
+import type { Trainer } from "../train/trainer.js";
+import type { TrainerState } from "../train/trainerState.js";
 import { CHECKPOINT_FORMAT, CHECKPOINT_VERSION, checkFormat, modelFrom, modelMetadata, OPTIMIZER, parseJson } from "./model.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 
@@ -57,6 +58,10 @@ function checkTrainer(value: unknown, moments: ReadonlyMap<string, Tensor>, sour
   const state = value as Partial<TrainerState> | null;
   for (const name of ["step", "learningRate", "forwards", "accumulated"] as const) {
     if (typeof state?.[name] !== "number") throw new CheckpointError(`${source}: corrupt: the trainer's ${name} is missing`);
+  }
+  const { carriedBatch } = state as TrainerState;
+  if (carriedBatch !== undefined && !(Number.isSafeInteger(carriedBatch) && carriedBatch > 0)) {
+    throw new CheckpointError(`${source}: corrupt: the states carried on are of batch size ${String(carriedBatch)}`);
   }
   for (const [name, { data }] of moments) {
     const bad = data.findIndex((number) => !Number.isFinite(number));

@@ -6,7 +6,9 @@ import type { Network } from "../models/network.js";
 import { type ShardGradients, ShardSequence, type ShardSnapshot } from "../models/shardSequence.js";
 import { type CallShape, lanes, ScheduleCache, type ShardRange } from "../models/shards.js";
 import { rangesOf } from "../models/state.js";
-import { type LossPlan, lossScratchBytes, runLoss } from "./losses.js";
+import { type CarryJob, pack, unpack } from "./carriedStates.js";
+import { type LossPlan, readoutLoss, runLoss } from "./losses.js";
+import { RunningReadout, readoutBytes } from "./runningReadout.js";
 
 /** A training step as plain data. Addresses are of the whole batch's staged tensors, in natural order. */
 export interface StepJob {
@@ -24,6 +26,8 @@ export interface StepJob {
   readonly input: number;
   readonly target: number;
   readonly mask: number;
+  /** The shape's lengths (i32) again, where every thread can read them. */
+  readonly lengths: number;
   /** Where lane i adds its gradients: sums + i · laneBytes. `startSums`: each lane first makes its sum 0. */
   readonly sums: number;
   readonly laneBytes: number;
@@ -34,13 +38,30 @@ export interface StepJob {
   readonly scale: number;
 }
 
-/** A job as text, to hand it to a worker over shared memory. */
-export function writeJob(job: StepJob): string {
-  return JSON.stringify(job, (_key, value) => (value instanceof Int32Array ? { int32: Array.from(value) } : value));
+/** What threads share: a training step, or the states they carry from one to the next. */
+export type Job = StepJob | CarryJob;
+
+/** A job as text, to hand it to a worker over shared memory. Lengths, which may be many, stay where they are staged. */
+export function writeJob(job: Job): string {
+  return JSON.stringify(job, (_key, value: unknown) => {
+    return value instanceof Int32Array ? { at: (job as StepJob).lengths, count: value.length } : value;
+  });
 }
 
-export function readJob(text: string): StepJob {
-  return JSON.parse(text, (_key, value) => (value?.int32 === undefined ? value : Int32Array.from(value.int32)));
+export function readJob(engine: Engine, text: string): Job {
+  return JSON.parse(text, (_key, value) => (value?.count === undefined ? value : engine.i32(value.at, value.count).slice()));
+}
+
+/** Where a walk that is run forward again has kept its state. */
+interface SavedPoint {
+  readonly t: number;
+  readonly state: ShardSnapshot;
+  /** Elements that run in step t. */
+  readonly active: number;
+}
+
+function passRows({ frame, output, dOutput }: ShardSequence) {
+  return { output, dOutput, elements: frame.elements, rows: frame.totalRows };
 }
 
 export class LaneRunner {
@@ -61,15 +82,38 @@ export class LaneRunner {
     return this.sequences.reduce((sum, sequence) => sum + sequence.bytes, this.scratchBytes);
   }
 
-  /** Runs the shards of one lane, in order. */
-  run(job: StepJob, lane: number): void {
-    const ranges = rangesOf(this.network.layout, job.shape.batch);
+  /** Does the shards of one lane, in order. */
+  run(job: Job, lane: number): void {
+    const isCarry = "carry" in job;
+    const ranges = rangesOf(this.network.layout, isCarry ? job.batch : job.shape.batch);
     const { from, count } = lanes(ranges.length)[lane] as ShardRange;
-    const gradients = job.sums + lane * job.laneBytes;
-    if (job.startSums) this.engine.kernels.fillZero(gradients, job.laneBytes);
+    if (!isCarry && job.startSums) this.engine.kernels.fillZero(job.sums + lane * job.laneBytes, job.laneBytes);
     for (let shard = from; shard < from + count; shard++) {
-      const loss = this.runShard(job, shard, ranges[shard] as ShardRange, gradients);
-      this.engine.f64(job.losses + 8 * shard, 1)[0] = loss;
+      const range = ranges[shard] as ShardRange;
+      if (isCarry) {
+        this.carry(job, shard, range);
+        continue;
+      }
+      const loss = this.runShard(job, shard, range, job.sums + lane * job.laneBytes);
+      this.engine.f64(job.losses + 8 * shard, 1)[0] = loss; // a view from before may be detached
+    }
+  }
+
+  /** Hands over the state that a shard goes on from, or takes it. */
+  private carry(job: CarryJob, shard: number, { count }: ShardRange): void {
+    const { engine } = this;
+    const place = job.places + 8 * shard;
+    const at = engine.f64(place, 1)[0] as number;
+    if (job.carry === "release") {
+      engine.free(at);
+      return;
+    }
+    const sequence = this.sequence(shard);
+    sequence.reserveState(count);
+    if (job.carry === "hand out") sequence.restore(unpack(engine, at, count));
+    else {
+      const packed = pack(engine, sequence.snapshot());
+      engine.f64(place, 1)[0] = packed; // a view from before may be detached
     }
   }
 
@@ -99,20 +143,32 @@ export class LaneRunner {
 
   /** The same, keeping the state at every so many steps only and running forward again from there. */
   private runAgain(job: StepJob, sequence: ShardSequence, range: ShardRange, first: number, last: number, gradients: number): number {
-    const points: { t: number; state: ShardSnapshot }[] = [];
+    const { readout } = job.plan;
+    const { kernels } = this.engine;
+    const running = readout === "each" ? undefined : new RunningReadout(kernels, readout, job.plan.outputSize, range.count, this.scratch);
+    const points: SavedPoint[] = [];
     for (let t = first; t < last; t += job.recompute) {
-      points.push({ t, state: sequence.snapshot() });
+      const state = sequence.snapshot();
       this.forward(job, sequence, range, t, Math.min(last, t + job.recompute), false);
+      const active = sequence.frame.schedule.active[0] as number;
+      points.push({ t, state, active });
+      running?.add(passRows(sequence), active);
     }
     const end = sequence.snapshot();
+    let loss = running === undefined ? 0 : readoutLoss(kernels, job.plan, running, job.target, job.mask, job.scale);
     let later: ShardGradients | undefined;
-    let loss = 0;
-    for (const { t, state } of points.reverse()) {
+    let laterActive = 0;
+    for (const { t, state, active } of points.reverse()) {
       sequence.restore(state);
       this.forward(job, sequence, range, t, Math.min(last, t + job.recompute), true);
       sequence.beginBackward(later, true);
-      loss += this.lossAndBackward(job, sequence, gradients);
+      if (running === undefined) loss += this.lossAndBackward(job, sequence, gradients);
+      else {
+        running.spread(passRows(sequence), active, laterActive);
+        sequence.backward(gradients, false);
+      }
       later = sequence.stateGradients();
+      laterActive = active;
     }
     sequence.restore(end);
     return loss;
@@ -125,8 +181,8 @@ export class LaneRunner {
   }
 
   private lossAndBackward(job: StepJob, sequence: ShardSequence, gradients: number): number {
-    const { frame, output, dOutput } = sequence;
-    const rows = { output, dOutput, source: frame.source, elements: frame.elements, rows: frame.totalRows, batch: frame.batch };
+    const { frame } = sequence;
+    const rows = { ...passRows(sequence), source: frame.source, batch: frame.batch };
     const loss = runLoss(this.engine.kernels, job.plan, rows, job.target, job.mask, this.scratch, job.scale);
     sequence.backward(gradients, false);
     return loss;
@@ -138,7 +194,7 @@ export class LaneRunner {
   }
 
   private reserveScratch(batch: number): void {
-    const bytes = lossScratchBytes(batch);
+    const bytes = readoutBytes(batch);
     if (bytes <= this.scratchBytes) return;
     if (this.scratch !== 0) this.engine.free(this.scratch);
     this.scratch = this.scratchBytes = 0;

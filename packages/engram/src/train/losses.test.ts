@@ -3,7 +3,8 @@ import { KernelBench, padRows, unpadRows } from "../../test/kernelBench.js";
 import { seeded, uniform } from "../../test/random.js";
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../../test/reference/losses.js";
 import type { Tensor } from "../tensor.js";
-import { Loss, type LossBatch, type LossName, lossScratchBytes, type Readout, runLoss } from "./losses.js";
+import { Loss, type LossBatch, type LossName, type Readout, runLoss } from "./losses.js";
+import { readoutBytes } from "./runningReadout.js";
 
 const [B, T, O] = [3, 5, 7];
 const lengths = [2, 5, 4];
@@ -49,7 +50,7 @@ function runShards(loss: Loss, batch: LossBatch, y: Float32Array, batchFirst: bo
       rows: rows.length,
       batch: members.length,
     };
-    const scratch = bench.engine.allocate(lossScratchBytes(members.length));
+    const scratch = bench.engine.allocate(readoutBytes(members.length));
     const mask = batch.mask === undefined ? 0 : stage(batch.mask);
     total += runLoss(bench.kernels, plan, shard, stage(batch.target), mask, scratch, 1 / plan.totalWeight);
     const d = unpadRows(bench.take(dOutput, rows.length * 8), O, 8);

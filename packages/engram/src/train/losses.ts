@@ -4,6 +4,7 @@ import type { Kernels } from "../engine/kernels.generated.js";
 import { ConfigError, ShapeError } from "../errors.js";
 import { didYouMean } from "../suggest.js";
 import { sizeOf, type Tensor } from "../tensor.js";
+import { RunningReadout } from "./runningReadout.js";
 
 /** Losses by name; the logits' losses take outputs before σ or softmax. */
 export const lossNames = ["binaryCrossEntropyWithLogits", "softmaxCrossEntropy", "meanSquaredError"] as const;
@@ -212,18 +213,10 @@ function sumOf(data: Float32Array, from: number, count: number): number {
   return sum;
 }
 
-/** Bytes of a prediction's row (kernels/readouts.ts). */
-const PREDICTION_BYTES = 32;
-
-/** Bytes of scratch that `runLoss` needs for a shard of `batch` elements. */
-export function lossScratchBytes(batch: number): number {
-  return batch * (2 * PREDICTION_BYTES + 4);
-}
-
 /**
  * The loss of one shard: gives Σ m·l over its rows and writes dOutput = scale · m · dl/dy, padding 0. Allocates nothing.
  * @param target, mask addresses of the whole batch's staged tensors, each with 16 readable bytes after its end; mask 0 for none
- * @param scratch `lossScratchBytes(rows.batch)` bytes; only touched by the readouts 'sum' and 'last'
+ * @param scratch `readoutBytes(batch)` bytes; only touched by the readouts 'sum' and 'last'
  * @param scale 1 / Σ m over everything that one update averages
  */
 export function runLoss(
@@ -235,21 +228,27 @@ export function runLoss(
   scratch: number,
   scale: number,
 ): number {
-  const { outputSize } = plan;
   if (plan.readout === "each") {
-    return runRows(kernels, plan, rows.dOutput, rows.output, target, mask, rows.source, rows.rows, outputSize, scale);
+    return runRows(kernels, plan, rows.dOutput, rows.output, target, mask, rows.source, rows.rows, plan.outputSize, scale);
   }
-  const prediction = scratch;
-  const dPrediction = prediction + PREDICTION_BYTES * rows.batch;
-  const lastRow = dPrediction + PREDICTION_BYTES * rows.batch;
-  const { output, dOutput, elements, batch } = rows;
-  // The rows of the first step are one for each element, so the first `batch` of `elements` are the predictions' natural rows.
-  if (plan.readout === "sum") kernels.sumReadout(prediction, output, elements, rows.rows, outputSize, batch);
-  else kernels.lastReadout(prediction, lastRow, output, elements, rows.rows, outputSize, batch);
-  const loss = runRows(kernels, plan, dPrediction, prediction, target, mask, elements, batch, 1, scale);
-  if (plan.readout === "sum") kernels.sumReadoutBackward(dOutput, dPrediction, elements, rows.rows, outputSize);
-  else kernels.lastReadoutBackward(dOutput, dPrediction, lastRow, rows.rows, outputSize, batch);
+  const readout = new RunningReadout(kernels, plan.readout, plan.outputSize, rows.batch, scratch);
+  readout.add(rows, rows.batch);
+  const loss = readoutLoss(kernels, plan, readout, target, mask, scale);
+  readout.spread(rows, rows.batch, 0);
   return loss;
+}
+
+/** Σ m·l of the predictions that a readout of the whole sequence has come to; their gradients are left with it. */
+export function readoutLoss(
+  kernels: Kernels,
+  plan: LossPlan,
+  readout: RunningReadout,
+  target: number,
+  mask: number,
+  scale: number,
+): number {
+  const { prediction, dPrediction, elements, batch } = readout.end();
+  return runRows(kernels, plan, dPrediction, prediction, target, mask, elements, batch, 1, scale);
 }
 
 // biome-ignore format: the kernels' order of arguments

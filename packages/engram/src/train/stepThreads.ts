@@ -3,7 +3,7 @@ import { kernelModule } from "../engine/module.js";
 import { Relay, relayBytes } from "../engine/relay.js";
 import { mayWait, startWorker, type WorkerThread } from "../engine/workerThreads.js";
 import type { Core } from "../models/core.js";
-import { type LaneRunner, type StepJob, writeJob } from "./laneRunner.js";
+import { type Job, type LaneRunner, writeJob } from "./laneRunner.js";
 import type { WorkerStart } from "./stepWorker.js";
 
 export class StepThreads {
@@ -51,8 +51,8 @@ export class StepThreads {
     return new StepThreads(new Relay(engine, relay), workers);
   }
 
-  /** Runs all lanes of a step and returns when they are done; on a page's main thread, which may not sleep, all by itself. */
-  run(job: StepJob, own: LaneRunner): void {
+  /** Runs all lanes of a job and returns when they are done; on a page's main thread, which may not sleep, all by itself. */
+  run(job: Job, own: LaneRunner): void {
     if (!mayWait() && !job.carryState) {
       for (let lane = 0; lane < job.lanes; lane++) own.run(job, lane);
       return;
@@ -66,7 +66,7 @@ export class StepThreads {
   }
 
   /** The same without blocking the caller's thread for longer than one lane. */
-  async runAsync(job: StepJob, own: LaneRunner): Promise<void> {
+  async runAsync(job: Job, own: LaneRunner): Promise<void> {
     const number = this.relay.announce(writeJob(job), job.lanes);
     for (const lane of claimed(this.relay, job, number, 0, this.count)) {
       own.run(job, lane);
@@ -82,7 +82,7 @@ export class StepThreads {
 }
 
 /** The lanes that thread `index` runs: those it claims, or with states carried from step to step always the same ones. */
-export function* claimed(relay: Relay, job: StepJob, number: number, index: number, threads: number): Generator<number> {
+export function* claimed(relay: Relay, job: Job, number: number, index: number, threads: number): Generator<number> {
   if (job.carryState) {
     for (let lane = index; lane < job.lanes; lane += threads) yield lane;
     return;

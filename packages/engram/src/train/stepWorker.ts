@@ -37,7 +37,7 @@ export function serveSteps(start: WorkerStart, ready: () => void): void {
     const { number, text } = relay.nextJob(seen);
     seen = number;
     try {
-      const job = readJob(text);
+      const job = readJob(engine, text);
       for (const lane of claimed(relay, job, number, start.index, start.threads)) {
         runner.run(job, lane);
         relay.finish();

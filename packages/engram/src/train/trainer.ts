@@ -2,22 +2,32 @@
 import { Engine } from "../engine/engine.js";
 import { pad4 } from "../engine/linear.js";
 import { whyNoThreads } from "../engine/workerThreads.js";
-import { CheckpointError, ConfigError, ShapeError, StateError } from "../errors.js";
+import { ConfigError, ShapeError, StateError } from "../errors.js";
 import type { Core } from "../models/core.js";
 import { Staging } from "../models/core.js";
 import { checkFinite, checkLengths, checkTensor, type TensorLike } from "../models/inputs.js";
 import type { Model } from "../models/model.js";
 import { lanes, recomputedSteps } from "../models/shards.js";
-import { rangesOf } from "../models/state.js";
+import { rangesOf, type State } from "../models/state.js";
 import type { Tensor } from "../tensor.js";
+import { CarriedStates } from "./carriedStates.js";
 import { clipGradients, finiteNorm } from "./gradientNorm.js";
-import { LaneRunner, type StepJob } from "./laneRunner.js";
+import { type Job, LaneRunner, type StepJob } from "./laneRunner.js";
 import { Loss } from "./losses.js";
-import { createOptimizer, type Optimizer, type OptimizerState } from "./optimizers.js";
+import { readLossTensor } from "./lossTensor.js";
+import { createOptimizer, type Optimizer } from "./optimizers.js";
 import { type Progress, type RunOptions, run } from "./run.js";
 import { createSchedule, type LearningRateAt } from "./schedules.js";
 import { SHARED_BYTES, StepThreads } from "./stepThreads.js";
 import { type ResolvedTrainerOptions, resolveTrainerOptions, type TrainerOptions } from "./trainerOptions.js";
+import {
+  addCarriedTensors,
+  addParameterTensors,
+  carriedState,
+  checkParameterTensors,
+  putParameterTensors,
+  type TrainerState,
+} from "./trainerState.js";
 
 /** Examples to learn from. Inputs, targets and masks are tensors or nested arrays, batch first or not as the model is. */
 export interface TrainingBatch {
@@ -38,20 +48,6 @@ export interface StepResult {
   readonly gradNorm: number;
 }
 
-/** Everything a trainer needs to go on exactly where it was, besides the model's weights and its own options. */
-export interface TrainerState {
-  readonly optimizer: OptimizerState;
-  /** Batches seen. */
-  readonly step: number;
-  readonly learningRate: number;
-  /** Training forwards of the model so far: where dropout's masks are in their sequence. */
-  readonly forwards: number;
-  /** Batches accumulated towards the next update. */
-  readonly accumulated: number;
-  /** Moments by `{moment}.{parameter}`, and with accumulated batches the gradients by `gradient.{parameter}`. */
-  readonly tensors: Map<string, Tensor>;
-}
-
 /** The optimizer's part of the engine: its moments, laid out as the weights. */
 interface Buffers {
   readonly weights: number;
@@ -68,12 +64,12 @@ export class Trainer {
   private core: Core;
   private buffers: Buffers;
   private runner: LaneRunner;
-  private staged: { target: Staging; mask: Staging; sums: Staging; losses: Staging };
+  private staged: { target: Staging; mask: Staging; lengths: Staging; sums: Staging; losses: Staging };
   private steps = 0;
   private accumulated = 0;
-  private restart = false;
-  /** Batch size of the states carried on; undefined when the next step starts from the empty state. */
-  private carriedBatch: number | undefined;
+  private readonly carried = new CarriedStates();
+  /** Whether threads are at work on a step that `stepAsync` waits for. */
+  private isBusy = false;
   private rate: number;
   private threads: StepThreads | undefined;
   private starting: Promise<void> | undefined;
@@ -124,11 +120,9 @@ export class Trainer {
   step(batch: TrainingBatch): StepResult {
     const job = this.prepare(batch, "Trainer.step");
     try {
-      if (this.threads === undefined) this.runAlone(job);
-      else this.threads.run(job, this.runner);
+      this.share(job);
     } catch (error) {
-      // A worker may be in the middle of the step still: from here on the trainer works alone.
-      this.dispose();
+      this.abandon();
       throw error;
     }
     return this.finish(job);
@@ -145,12 +139,15 @@ export class Trainer {
   async stepAsync(batch: TrainingBatch): Promise<StepResult> {
     await this.ready();
     const job = this.prepare(batch, "Trainer.stepAsync");
+    this.isBusy = true;
     try {
-      if (this.threads === undefined) this.runAlone(job);
+      if (this.threads === undefined) this.share(job);
       else await this.threads.runAsync(job, this.runner);
     } catch (error) {
-      this.dispose();
+      this.abandon();
       throw error;
+    } finally {
+      this.isBusy = false;
     }
     return this.finish(job);
   }
@@ -174,39 +171,63 @@ export class Trainer {
 
   /** Ends the worker threads; the trainer goes on with one. */
   dispose(): void {
-    this.threads?.stop();
-    this.threads = undefined;
+    if (this.threads === undefined) return;
+    let carried: State | undefined;
+    try {
+      if (!this.isBusy) carried = this.fetchCarried();
+    } finally {
+      this.abandon();
+    }
+    this.handOutCarried(carried);
   }
 
   /** Forgets the state carried between steps: the next one starts from the empty state. */
   resetState(): void {
-    this.restart = true;
-    this.carriedBatch = undefined;
+    this.carried.forget();
   }
 
-  private runAlone(job: StepJob): void {
-    for (let lane = 0; lane < job.lanes; lane++) this.runner.run(job, lane);
+  /** Ends the threads without asking them for anything, as one of them may be gone, or in the middle of a step. */
+  private abandon(): void {
+    this.threads?.stop();
+    this.threads = undefined;
+    this.resetState();
+  }
+
+  /** All lanes of a job, by all threads. */
+  private share(job: Job): void {
+    if (this.threads !== undefined) this.threads.run(job, this.runner);
+    else for (let lane = 0; lane < job.lanes; lane++) this.runner.run(job, lane);
+  }
+
+  private fetchCarried(): State | undefined {
+    return this.carried.fetch(this.core.engine, this.model.stateLayout, (job) => this.share(job));
+  }
+
+  private handOutCarried(state: State | undefined): void {
+    if (state !== undefined) this.carried.handOut(state, this.core.engine, (job) => this.share(job));
   }
 
   private async startThreads(): Promise<void> {
     const { threads, createWorker } = this.options;
     if (threads === 1) return;
     const reason = whyNoThreads();
-    if (reason === undefined) {
-      try {
-        this.moveTo(Engine.createShared(SHARED_BYTES));
-        this.threads = await StepThreads.start(this.core, threads, createWorker);
-        return;
-      } catch (error) {
-        console.warn(`engram: training with one thread: ${error instanceof Error ? error.message : String(error)}`);
-        return;
-      }
+    if (reason !== undefined) {
+      console.warn(`engram: training with one thread: ${reason}`);
+      return;
     }
-    console.warn(`engram: training with one thread: ${reason}`);
+    // States carried on lie with the threads that run their shards, which are others from here on.
+    const carried = this.fetchCarried();
+    try {
+      this.moveTo(Engine.createShared(SHARED_BYTES));
+      this.threads = await StepThreads.start(this.core, threads, createWorker);
+    } catch (error) {
+      console.warn(`engram: training with one thread: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    this.handOutCarried(carried);
   }
 
   private moveTo(engine: Engine): void {
-    const state = this.state();
+    const state = this.ownState();
     this.model.moveTo(engine);
     this.core = this.model.live("Trainer.ready");
     this.buffers = this.allocateMoments();
@@ -216,6 +237,7 @@ export class Trainer {
   }
 
   private ownCore(where: string): Core {
+    if (this.isBusy) throw new StateError(`${where}: a step is under way; await what stepAsync gave first`);
     if (this.model.live(where) === this.core) return this.core;
     throw new StateError(`${where}: the model was moved by another Trainer; use that one`);
   }
@@ -235,12 +257,9 @@ export class Trainer {
     const [first, second] = x.shape as [number, number];
     const [batchSize, steps] = batchFirst ? [first, second] : [second, first];
     const lengths = checkLengths(where, batch.lengths, batchSize, steps);
-    if (carryState && this.carriedBatch !== undefined && this.carriedBatch !== batchSize) {
-      const carried = `the state carried on is of batch size ${this.carriedBatch}, the input's is ${batchSize}`;
-      throw new StateError(`${where}: ${carried}; call resetState() where other sequences begin`);
-    }
-    const target = this.readTarget(`${where}: target`, batch.target);
-    const mask = batch.mask === undefined ? undefined : this.readTarget(`${where}: mask`, batch.mask);
+    if (carryState) this.carried.check(where, batchSize);
+    const target = readLossTensor(`${where}: target`, batch.target, this.loss.legend);
+    const mask = batch.mask === undefined ? undefined : readLossTensor(`${where}: mask`, batch.mask, this.loss.legend);
     const plan = this.loss.plan({ target, mask, batchSize, steps, lengths }, where);
     const input = core.input.put(x.data);
     checkFinite(core.engine, `${where}: input`, input, x.shape);
@@ -250,22 +269,19 @@ export class Trainer {
     if (this.accumulated === 0) core.weights.zeroGradients();
     core.weights.changed();
     core.weights.pack(true);
-    const { restart } = this;
-    this.restart = false;
-    this.carriedBatch = batchSize;
     return {
       lanes: laneCount,
-      restart,
+      restart: carryState && this.carried.begin(batchSize),
       shape: { batch: batchSize, steps, batchFirst, lengths },
       plan,
       dropout: dropout > 0 ? core.dropoutKey(model.forwardCount) : undefined,
       chunk: chunk ?? steps,
-      recompute:
-        recompute && this.options.readout === "each" ? recomputedSteps(Math.min(steps, chunk ?? steps), !model.network.memory.hasClock) : 0,
+      recompute: recompute ? recomputedSteps(Math.min(steps, chunk ?? steps), !model.network.memory.hasClock) : 0,
       carryState,
       input,
       target: staged.target.put(target.data),
       mask: mask === undefined ? 0 : staged.mask.put(mask.data),
+      lengths: lengths === undefined ? 0 : this.stageLengths(lengths),
       sums: shards === 1 ? gradients : staged.sums.reserve(laneCount * pad4(count)),
       startSums: shards > 1,
       laneBytes: 4 * pad4(count),
@@ -274,14 +290,10 @@ export class Trainer {
     };
   }
 
-  private readTarget(what: string, value: TensorLike): Tensor {
-    const rank = nestedRank(value);
-    const letters = rank === 0 ? this.loss.legend.split(", ") : Array.from({ length: rank }, (_, i) => `axis ${i}`);
-    return checkTensor(
-      what,
-      value,
-      letters.map((letter) => ({ letter })),
-    );
+  private stageLengths(lengths: Int32Array): number {
+    const at = this.staged.lengths.reserve(lengths.length);
+    this.core.engine.i32(at, lengths.length).set(lengths);
+    return at;
   }
 
   /** Adds up what the lanes computed, and updates when enough batches are together. */
@@ -317,15 +329,18 @@ export class Trainer {
 
   /** What a checkpoint needs beside the weights: a copy. */
   state(): TrainerState {
-    const { engine, weights } = this.core;
+    this.ownCore("Trainer.state");
+    const state = this.ownState();
+    const carried = this.fetchCarried();
+    if (carried === undefined) return state;
+    addCarriedTensors(state.tensors, carried, this.model.stateLayout);
+    return { ...state, carriedBatch: carried.batchSize };
+  }
+
+  /** All of it but the states carried on, which lie with the threads. */
+  private ownState(): TrainerState {
     const tensors = new Map<string, Tensor>();
-    const add = (prefix: string, base: number) => {
-      for (const { name, shape, offset, count } of this.model.network.parameters) {
-        tensors.set(`${prefix}.${name}`, { data: engine.f32(base + 4 * offset, count).slice(), shape });
-      }
-    };
-    for (const [i, { name }] of this.optimizer.moments.entries()) add(name, this.buffers.moments[i] as number);
-    if (this.accumulated > 0) add("gradient", weights.gradients);
+    for (const [prefix, base] of this.parameterBuffers(this.accumulated > 0)) addParameterTensors(tensors, this.core, prefix, base);
     return {
       optimizer: this.optimizer.state(),
       step: this.steps,
@@ -336,6 +351,12 @@ export class Trainer {
     };
   }
 
+  /** Where the moments lie, and with accumulated batches the gradients, by the prefix of their tensors' names. */
+  private parameterBuffers(hasAccumulated: boolean): Map<string, number> {
+    const buffers = new Map(this.optimizer.moments.map(({ name }, i) => [name as string, this.buffers.moments[i] as number]));
+    return hasAccumulated ? buffers.set("gradient", this.core.weights.gradients) : buffers;
+  }
+
   /**
    * A trainer that goes on where another was, to the bit.
    * @param options those of the trainer that the state is from
@@ -343,26 +364,17 @@ export class Trainer {
    */
   static resume(model: Model, options: TrainerOptions, state: TrainerState): Trainer {
     const trainer = new Trainer(model, options);
+    const carried = trainer.options.carryState ? carriedState(state, model.stateLayout) : undefined;
     trainer.restore(state);
+    trainer.handOutCarried(carried);
     return trainer;
   }
 
   private restore(state: TrainerState): void {
-    const bases = new Map<string, number>(this.optimizer.moments.map(({ name }, i) => [name, this.buffers.moments[i] as number]));
-    if (state.accumulated > 0) bases.set("gradient", this.core.weights.gradients);
-    const { parameters } = this.model.network;
-    for (const prefix of bases.keys()) {
-      for (const { name, count } of parameters) {
-        const tensor = state.tensors.get(`${prefix}.${name}`);
-        if (tensor?.data.length !== count) throw new CheckpointError(`the trainer's state lacks ${prefix}.${name} of ${count} values`);
-      }
-    }
+    const buffers = this.parameterBuffers(state.accumulated > 0);
+    checkParameterTensors(state, this.core, buffers.keys());
     this.optimizer.restore(state.optimizer);
-    for (const [prefix, base] of bases) {
-      for (const { name, offset, count } of parameters) {
-        this.core.engine.f32(base + 4 * offset, count).set((state.tensors.get(`${prefix}.${name}`) as Tensor).data);
-      }
-    }
+    for (const [prefix, base] of buffers) putParameterTensors(state, this.core, prefix, base);
     this.steps = state.step;
     this.learningRate = state.learningRate;
     this.model.forwardCount = state.forwards;
@@ -378,14 +390,12 @@ export class Trainer {
 
   private staging() {
     const { engine } = this.core;
-    return { target: new Staging(engine), mask: new Staging(engine), sums: new Staging(engine), losses: new Staging(engine) };
+    return {
+      target: new Staging(engine),
+      mask: new Staging(engine),
+      lengths: new Staging(engine),
+      sums: new Staging(engine),
+      losses: new Staging(engine),
+    };
   }
-}
-
-/** Axes of a tensor or of nested arrays; 0 for what is neither. */
-function nestedRank(value: TensorLike): number {
-  if (!Array.isArray(value)) return (value as Tensor)?.shape?.length ?? 0;
-  let rank = 0;
-  for (let level: unknown = value; Array.isArray(level); level = level[0]) rank++;
-  return rank;
 }
