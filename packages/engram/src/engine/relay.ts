@@ -5,6 +5,7 @@
 // wakes up late cannot claim a part of a later job; parts done; a pulse that workers move while they compute; who failed.
 import { EngramError } from "../errors.js";
 import type { Engine } from "./engine.js";
+import { mayWait } from "./workerThreads.js";
 
 const JOB = 0;
 const TICKET = 1;
@@ -111,7 +112,7 @@ export class Relay {
     Atomics.notify(words, DONE);
   }
 
-  /** Sleeps until all parts are done. @throws {EngramError} when a worker failed, or has not moved the pulse for five seconds */
+  /** Sleeps until all parts are done, or on a page's main thread, which may not sleep, spins. @throws {EngramError} when a worker failed, or has not moved the pulse for five seconds */
   wait(parts: number): void {
     const { words } = this;
     for (let spins = 0; spins < SPINS && Atomics.load(words, DONE) < parts; spins++);
@@ -120,7 +121,7 @@ export class Relay {
       const done = Atomics.load(words, DONE);
       this.throwIfFailed();
       if (done >= parts) return;
-      Atomics.wait(words, DONE, done, 100);
+      if (mayWait()) Atomics.wait(words, DONE, done, 100);
       watch();
     }
   }
