@@ -1,7 +1,8 @@
 // What is done to the arguments before the parser sees them: one spelling for every flag, presets written out.
 import { didYouMean } from "engram";
 import { type TaskName, taskNames } from "engram/tasks";
-import { flagNames, isSwitch } from "./flags.js";
+import { type FlagName, flagNames, isSwitch } from "./flags.js";
+import { nearestFlag } from "./nearestFlag.js";
 import { presetArguments, presets } from "./presets.js";
 import { normalizeSpelling } from "./spelling.js";
 import { UsageError } from "./usage.js";
@@ -10,7 +11,24 @@ const PRESET = "--preset";
 
 export function prepareArguments(args: readonly string[]): string[] {
   const words = normalizeSpelling(args, flagNames.filter(isSwitch));
-  return words[0] === "train" ? writeOutPreset(words) : words;
+  if (words[0] !== "train") return words;
+  checkFlags(words);
+  return writeOutPreset(words);
+}
+
+/** Whether a word is a flag's name is said here, as the parser knows nothing of the library's names for the same things. */
+function checkFlags(words: readonly string[]): void {
+  const known: readonly string[] = [...flagNames, "preset", "help"];
+  for (let i = 0; i < words.length && words[i] !== "--"; i++) {
+    const [, name, value] = /^--(?:no-)?([^=]*)(=.*)?$/s.exec(words[i] as string) ?? [];
+    if (name === undefined) continue;
+    if (!known.includes(name)) {
+      const nearest = nearestFlag(name);
+      const hint = nearest === undefined ? "engram train --help lists all flags" : `Did you mean --${nearest}?`;
+      throw new UsageError(`unknown option '--${name}'\n(${hint})`);
+    }
+    if (value === undefined && name !== "help" && !(flagNames.includes(name as FlagName) && isSwitch(name as FlagName))) i++; // its value
+  }
 }
 
 /** Puts a preset's flags in its place, so that what follows wins. The preset stays, for the record. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, count, duration, figure, percent, rate, table } from "./format.js";
+import { bytes, count, duration, figure, percent, rate, table, wrap } from "./format.js";
 import { progressLine } from "./progressLine.js";
 
 test("numbers as they are read", () => {
@@ -47,6 +47,12 @@ test("the progress line fits any terminal, and keeps what matters", () => {
     expect(line.length).toBeLessThan(columns);
     if (columns > 14) expect(line).toContain("12,345");
   }
+});
+
+test("long lines break between words, tables and indented lines do not", () => {
+  expect(wrap("lengths up to 4, batches of 100\nin a", 16)).toBe("lengths up to 4,\nbatches of 100\nin a");
+  expect(wrap("  engram train --resume runs/a", 12)).toBe("  engram train --resume runs/a");
+  expect(wrap("a-word-without-end b", 6)).toBe("a-word-without-end\nb");
 });
 
 test("the progress line says how sure the time left is, and nothing it does not know", () => {

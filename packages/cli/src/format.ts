@@ -46,6 +46,25 @@ export function bytes(size: number): string {
   return `${unit === 0 || value >= 10 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** Text with its lines broken between words where they are longer than `columns`; what is indented stays as it is. */
+export function wrap(text: string, columns: number): string {
+  return text
+    .split("\n")
+    .flatMap((line) => (line.startsWith(" ") || line.length <= columns ? [line] : wrapLine(line, columns)))
+    .join("\n");
+}
+
+function wrapLine(line: string, columns: number): string[] {
+  const lines = [""];
+  for (const word of line.split(" ")) {
+    const last = lines[lines.length - 1] as string;
+    if (last === "") lines[lines.length - 1] = word;
+    else if (last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** Columns aligned under their headings: the first to the left, the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));

@@ -25,7 +25,9 @@ function isSystemError(error: unknown): boolean {
 // Whoever read our output (`| head`) is gone: there is nobody left to print for. Training notices by itself and saves first.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
+    if (error.code === "EPIPE") return;
+    if (stream === process.stdout) process.stderr.write(`engram: standard output can't be written to (${error.message})\n`);
+    process.exitCode = 1;
   });
 }
 

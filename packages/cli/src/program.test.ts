@@ -54,6 +54,12 @@ describe("what is typed wrong is named, with the nearest that is right", () => {
   test.each([
     ["train copy --batchsize 32", /unknown option '--batchsize'\s+\(Did you mean --batch_size\?\)/],
     ["train copy -mem_slots 32", /Did you mean --mem_slot\?/],
+    ["train copy --optimizer adam", /unknown option '--optimizer'\s+\(Did you mean --optim\?\)/],
+    ["train copy --batch 32", /Did you mean --batch_size\?/],
+    ["train copy --hiddenSize 32", /Did you mean --nhid\?/],
+    ["train copy --learning-rate=1", /unknown option '--learning_rate'\s+\(Did you mean --lr\?\)/],
+    ["train copy --out x --no-quite", /unknown option '--no_quite'\s+\(Did you mean --quiet\?\)/],
+    ["train copy --zzzzzzzzz", /unknown option '--zzzzzzzzz'\s+\(engram train --help lists all flags\)/],
     ["trane copy", /unknown command 'trane'\s+\(Did you mean train\?\)/],
     ["train copi", /The tasks are copy, adding, argmax; did you mean 'copy'\?/],
     ["train", /which task\?/],

@@ -27,7 +27,7 @@ export function trainedLengths(task: Task, maxLength: number, most = MOST_LENGTH
   return Array.from({ length: number }, (_, i) => (number === 1 ? maxLength : shortest + Math.round((i * span) / (number - 1))));
 }
 
-/** Tests a model at the trained lengths, and at 2, 4, 5 and 10 times the longest. */
+/** Tests a model at the trained lengths together, at the longest of them, and at 2, 4, 5 and 10 times that. */
 export async function generalization(
   model: Model,
   task: Task,
@@ -37,12 +37,17 @@ export async function generalization(
 ): Promise<LengthScore[]> {
   const rng = new Random(seed, EVALUATION_STREAM);
   const results: LengthScore[] = [];
+  const longestTrained = async (): Promise<LengthScore> => {
+    const score = await evaluate(model, task, { lengths: [maxLength], samples: LONGER_SEQUENCES, rng, signal });
+    return { times: 1, lengths: [maxLength, maxLength], score };
+  };
   for (const times of TIMES) {
     const lengths = times === 1 ? trainedLengths(task, maxLength) : [times * maxLength];
     const samples = times === 1 ? Math.ceil(TRAINED_SEQUENCES / lengths.length) : LONGER_SEQUENCES;
     const score = await evaluate(model, task, { lengths, samples, rng, signal });
     results.push({ times, lengths: [lengths[0] ?? 0, lengths.at(-1) ?? 0], score });
   }
+  if (results[0]?.lengths[0] !== maxLength) results.splice(1, 0, await longestTrained());
   return results;
 }
 
@@ -62,7 +67,7 @@ export function generalizationTable(task: Task, results: readonly LengthScore[])
   const others = Object.keys(results[0]?.score ?? {}).filter((name) => name in scoreColumns);
   const headings = ["length", `${countedBy(task)} right`, ...others.map((name) => scoreColumns[name]?.heading ?? name)];
   const rows = results.map(({ times, lengths: [shortest, longest], score }) => [
-    times === 1 ? `${shortest} to ${longest}, trained` : `${longest}, ${times} times`,
+    times > 1 ? `${longest}, ${times} times` : shortest === longest ? `${longest}, trained` : `${shortest} to ${longest}, trained`,
     percent(score.accuracy),
     ...others.map((name) => scoreColumns[name]?.show(score[name] ?? Number.NaN) ?? ""),
   ]);

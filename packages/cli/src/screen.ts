@@ -1,6 +1,7 @@
 // Where output goes. People read the screen: standard output, or standard error when `--json` keeps standard output for machines.
 // A live line is drawn only on a terminal.
 import pc from "picocolors";
+import { wrap } from "./format.js";
 import { LiveLine } from "./progressLine.js";
 
 const WIDEST = 100;
@@ -73,6 +74,7 @@ export class Screen {
 
   #print(text: string): void {
     this.#live?.clear();
-    this.#stream.write(`${text}\n`);
+    const { columns } = this.#stream;
+    this.#stream.write(`${columns ? wrap(text, columns) : text}\n`);
   }
 }

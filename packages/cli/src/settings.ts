@@ -23,7 +23,7 @@ function timeStamp(now: Date): string {
 }
 
 /** The model options that flags set, by flag. */
-const modelOptionOf = {
+export const modelOptionOf = {
   nhid: "hiddenSize",
   rnn_type: "rnnType",
   nlayer: "numLayers",

@@ -25,7 +25,7 @@ const SHOWN_LOSSES = 100;
 export async function train(task: TaskName | undefined, given: Partial<Settings>): Promise<void> {
   const screen = new Screen({ json: given.json ?? false, quiet: given.quiet ?? false });
   const run = begin(task, given, screen);
-  const interrupter = new Interrupter(() => run.close());
+  const interrupter = new Interrupter(() => run.saveAndClose());
   let dashboard: Dashboard | undefined;
   try {
     if (run.settings.dashboard) dashboard = await openDashboard(run, screen);
@@ -99,6 +99,7 @@ class Training {
     this.#speed.add(run.iteration);
     // A run that goes on may have been stopped just while it was looked at.
     if (run.iteration > 0 && stop_when_solved && (await run.isSolved(signal))) return true;
+    if (run.isSummaryDue) await this.#summarize();
     while (run.iteration < iterations && !signal.aborted) {
       const until = Math.min(iterations, nextMultiple(run.iteration, summarize_freq), nextMultiple(run.iteration, check_freq));
       for await (const losses of run.train(until, signal)) this.#show(losses);
@@ -124,7 +125,7 @@ class Training {
         `${iteration === 0 ? "in" : `from iteration ${count(iteration)} on in`} ${label}`,
     );
     if (iteration >= settings.iterations) {
-      this.#screen.say(`It has done its ${count(settings.iterations)} iterations; --iterations ${2 * settings.iterations} would go on.`);
+      this.#screen.say(`It has done its ${count(settings.iterations)} iterations; --iterations ${2 * iteration} would go on.`);
     }
     this.#screen.json("start", { run: folder.path, task: task.name, model: model.type, weights: model.numParameters, iteration, settings });
   }
@@ -183,14 +184,14 @@ class Training {
     const run = this.#run;
     run.save(false);
     const { reason } = this.#interrupter.interruption ?? {};
-    if (reason === "EPIPE") return; // nobody reads
+    if (reason === "EPIPE" || reason === "output") return; // nobody reads
     this.#screen.json("stopped", { run: run.folder.path, iteration: run.iteration, reason });
     const state =
       run.accuracy === undefined
         ? `loss ${figure(this.#loss)}`
         : `loss ${figure(this.#loss)}, ${countedBy(run.task)} ${percent(run.accuracy)} right`;
     this.#screen.result(
-      `stopped after iteration ${count(run.iteration)} (${state}) and saved. To go on:\n  engram train --resume ${run.label}`,
+      `stopped after iteration ${count(run.iteration)} and saved (${state})\nTo go on:\n  engram train --resume ${run.label}`,
     );
   }
 }

@@ -77,9 +77,9 @@ export class TrainingRun {
   /** A new run, in a folder that it makes and locks. */
   static start(taskName: TaskName, settings: Settings): TrainingRun {
     const parts = freshParts(taskName, settings);
-    const folder = RunFolder.create(settings.out);
+    const folder = writing(settings.out, () => RunFolder.create(settings.out));
     return orUnlock(folder, () => {
-      folder.writeConfig(runConfig(settings, parts.task, parts.model));
+      writing(settings.out, () => folder.writeConfig(runConfig(settings, parts.task, parts.model)));
       return new TrainingRun({ ...parts, folder });
     });
   }
@@ -94,7 +94,7 @@ export class TrainingRun {
     if (taskName !== undefined && taskName !== config.task.name)
       throw new UsageError(`${path}: this run learns ${config.task.name}, not ${taskName}`);
     const settings = resumedSettings(config, given);
-    folder.lock();
+    writing(path, () => folder.lock());
     return orUnlock(folder, () => {
       if (folder.checkpoints().length > 0) return TrainingRun.#fromCheckpoint(folder, config.task.name, settings, warn);
       folder.truncateMetrics(0); // stopped before the first checkpoint
@@ -203,6 +203,20 @@ export class TrainingRun {
     this.#writing(() => this.folder.writeCheckpoint(iteration, saveCheckpoint(this.trainer, this.#state()), this.#best?.iteration));
   }
 
+  /** Whether the summary of this iteration is missing: the run was ended while it was looked at. */
+  get isSummaryDue(): boolean {
+    return this.#iteration % this.settings.summarize_freq === 0 && this.#sinceSummary.count > 0;
+  }
+
+  /** For an end between two turns of the process: whatever is not saved yet is saved, if it can be. */
+  saveAndClose(): void {
+    try {
+      if (this.folder.checkpoints().at(-1)?.iteration !== this.#iteration) this.save(false);
+    } finally {
+      this.close();
+    }
+  }
+
   /** Ends the worker threads and gives the folder back. */
   close(): void {
     this.trainer.dispose();
@@ -227,15 +241,7 @@ export class TrainingRun {
   }
 
   #writing(write: () => void): void {
-    try {
-      write();
-    } catch (error) {
-      if (!(error instanceof Error) || (error as NodeJS.ErrnoException).syscall === undefined) throw error;
-      const last = this.folder.checkpoints().at(-1)?.path ?? "none";
-      throw new CheckpointError(`${this.folder.path}: can't be written to (${error.message}); the last checkpoint: ${last}`, {
-        cause: error,
-      });
-    }
+    writing(this.folder.path, write, () => `; the last checkpoint: ${this.folder.checkpoints().at(-1)?.path ?? "none"}`);
   }
 }
 
@@ -243,6 +249,16 @@ function freshParts(taskName: TaskName, settings: Settings): Omit<Parts, "folder
   const task = createTask(taskName, { inputSize: settings.input_size });
   const model = modelFromFlags(settings.memory_type, modelOptions(settings, task));
   return { settings, task, model, trainer: new Trainer(model, trainerOptions(settings, task)) };
+}
+
+/** What the system says of a full disk or a folder that may not be written to does not always name the folder. */
+function writing<T>(path: string, write: () => T, more = () => ""): T {
+  try {
+    return write();
+  } catch (error) {
+    if (!(error instanceof Error) || (error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new CheckpointError(`${path}: can't be written to (${error.message})${more()}`, { cause: error });
+  }
 }
 
 function orUnlock<T>(folder: RunFolder, make: () => T): T {

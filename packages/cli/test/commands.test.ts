@@ -46,7 +46,7 @@ describe("evaluate", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^copy, DNC after 3 iterations\n/);
     expect(stdout).toMatch(
-      /length +bits right +sequences right\n1 to 2, trained .*\n4, 2 times .*\n8, 4 times .*\n10, 5 times .*\n20, 10 times/,
+      /length +bits right +sequences right\n1 to 2, trained .*\n2, trained .*\n4, 2 times .*\n8, 4 times .*\n10, 5 times .*\n20, 10 times/,
     );
     expect(stdout).toContain("where it wrote");
   });
@@ -60,7 +60,7 @@ describe("evaluate", () => {
     expect(JSON.parse(one.stdout)).toMatchObject({
       event: "result",
       iteration: 3,
-      evaluation: [{ times: 1, lengths: [1, 2] }, {}, {}, {}, {}],
+      evaluation: [{ times: 1, lengths: [1, 2] }, { times: 1, lengths: [2, 2] }, {}, {}, {}, {}],
     });
     expect(two.stdout).toBe(one.stdout);
     expect(other.stdout).not.toBe(one.stdout);

@@ -89,6 +89,7 @@ describe("a run", () => {
       expect(result).toMatchObject({ event: "result", iteration: 4, solved: false });
       expect(result.evaluation.map(({ times, lengths }) => [times, ...lengths])).toEqual([
         [1, 2, 3],
+        [1, 3, 3],
         [2, 6, 6],
         [4, 12, 12],
         [5, 15, 15],
@@ -188,6 +189,27 @@ describe("going on", () => {
     expect(metrics("r")).toEqual(metrics("whole"));
   });
 
+  test("a second Ctrl-C ends it at once, saved nonetheless", async () => {
+    const slow = ["-nhid", "128", "-batch_size", "200", "-sequence_max_length", "60", "-check_freq", "1000", "-summarize_freq", "1"];
+    const { child, ended } = place.start(["train", "copy", ...tiny, ...slow, "-iterations", "100000", "--out", "r"]);
+    await until(() => existsSync(place.path("r", "metrics.jsonl")), "the first summary");
+    child.kill("SIGINT");
+    const again = setInterval(() => child.kill("SIGINT"), 50);
+    const { code } = await ended;
+    clearInterval(again);
+    expect(code).toBe(130);
+    expect(readdirSync(place.path("r", "checkpoints"))).toHaveLength(1);
+    expect(existsSync(place.path("r", "run.lock"))).toBe(false);
+    expect((await place.run("train", "--resume", "r", "-iterations", "1", "--quiet")).code).toBe(0);
+  });
+
+  test("a run that is done says how many iterations would be more", async () => {
+    await place.run("train", "copy", ...tiny, "-iterations", "6", "--quiet", "--out", "r");
+    const { code, stdout } = await place.run("train", "--resume", "r", "-iterations", "2");
+    expect(code).toBe(0);
+    expect(stdout).toContain("It has done its 2 iterations; --iterations 12 would go on.");
+  });
+
   test("after kills at any moment", async () => {
     const run = ["train", "copy", ...tiny, "-check_freq", "3", "-summarize_freq", "3", "--quiet"];
     const first = place.start([...run, "-iterations", "1000000", "--out", "r"]);
@@ -272,11 +294,20 @@ describe("trouble", () => {
     expect(readdirSync(place.path("r", "checkpoints")).length).toBeGreaterThan(0);
   });
 
+  test("output that can't be written ends it in order, saved, with an error", async () => {
+    writeFileSync(place.path("file"), "");
+    const { code, stderr } = await place.shell(`engram train copy ${tiny.join(" ")} -iterations 1000000 --out r 1< file`);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^engram: standard output can't be written to \(E.*\)\n$/);
+    expect(readdirSync(place.path("r", "checkpoints")).length).toBeGreaterThan(0);
+    expect(existsSync(place.path("r", "run.lock"))).toBe(false);
+  });
+
   test("a folder that can't be is said in one line", async () => {
     writeFileSync(place.path("file"), "");
     const { code, stderr } = await place.run("train", "copy", ...tiny, "--out", "file/r");
     expect(code).toBe(1);
     expect(stderr.trim().split("\n")).toHaveLength(1);
-    expect(stderr).toMatch(/^engram: E[A-Z]+: .*file/);
+    expect(stderr).toMatch(/^engram: file\/r: can't be written to \(E[A-Z]+: .*file/);
   });
 });
