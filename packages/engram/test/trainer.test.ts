@@ -6,8 +6,10 @@ import type { ModelType, SDNCOptions } from "../src/models/options.js";
 import type { State } from "../src/models/state.js";
 import type { Tensor } from "../src/tensor.js";
 import { optimizerNames } from "../src/train/optimizers.js";
-import { Trainer, type TrainingBatch } from "../src/train/trainer.js";
+import { Trainer } from "../src/train/trainer.js";
 import type { TrainerOptions } from "../src/train/trainerOptions.js";
+import type { TrainerState } from "../src/train/trainerState.js";
+import type { TrainingBatch } from "../src/train/trainingBatch.js";
 import { bits, elementsOf, gradientsOf, modelTypes, randomTensor, smallModel } from "./wholeModels.js";
 
 const f = Math.fround;
@@ -286,5 +288,36 @@ describe("a batch that does not fit", () => {
     expect(trainer.learningRate).toBe(1e-2);
     trainer.learningRate = 0.5;
     expect(trainer.learningRate).toBe(0.5);
+  });
+});
+
+describe("what a trainer can't be made from", () => {
+  const trainer = makeTrainer("dnc", { accumulate: 3 });
+  trainer.step(makeBatch(2, 3, 1));
+  const state = trainer.state();
+  const options: TrainerOptions = { loss: "meanSquaredError", accumulate: 3 };
+  const cases: [string, object | undefined, TrainerOptions, RegExp][] = [
+    ["nothing", undefined, options, /must be what trainer\.state\(\)/],
+    ["text read back", JSON.parse(JSON.stringify(state)) as object, options, /with a Map of tensors/],
+    ["a step that is none", { ...state, step: -1 }, options, /step must be a whole number of 0 or more, got -1/],
+    ["half a forward", { ...state, forwards: 1.5 }, options, /forwards must be a whole number/],
+    ["a rate that is none", { ...state, learningRate: "fast" }, options, /learningRate must be a finite number/],
+    ["another accumulate", state, { ...options, accumulate: 1 }, /has 1 batches accumulated, this trainer updates every 1/],
+    ["another optimizer", state, { ...options, optimizer: "adamw" }, /is that of 'adam', this trainer uses 'adamw'/],
+    ["other moments", state, { ...options, optimizer: "rmsprop" }, /lacks square_avg\./],
+  ];
+  test.each(cases)("%s: a CheckpointError", (_, from, given, message) => {
+    const resume = () => Trainer.resume(smallModel("dnc"), given, from as TrainerState);
+    expect(resume).toThrow(message);
+    expect(resume).toThrow(expect.objectContaining({ code: "CHECKPOINT" }));
+  });
+
+  test.each([
+    [() => new Trainer({} as Model), /the model must be a DNC, SAM or SDNC/],
+    [() => new Trainer(smallModel("dnc"), null as unknown as TrainerOptions), /the options must be an object, got null/],
+    [() => new Trainer(smallModel("dnc"), { lr: 1 } as TrainerOptions), /unknown trainer option 'lr'; did you mean 'learningRate'\?/],
+  ])("no model, no options, PyTorch's name of one: a ConfigError", (make, message) => {
+    expect(make).toThrow(message);
+    expect(make).toThrow(expect.objectContaining({ code: "CONFIG" }));
   });
 });

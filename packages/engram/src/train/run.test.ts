@@ -88,6 +88,8 @@ describe("Trainer.run", () => {
     [{ iterations: 0 }, /Trainer\.run: iterations must be a whole number of 1 or more, got 0/],
     [{ batchSize: 1.5 }, /batchSize/],
     [{ maxLength: 0 }, /maxLength/],
+    [{ yieldMs: -1 }, /yieldMs must be a number of 0 or more, got -1/],
+    [{ batchsize: 4 } as object, /unknown option 'batchsize'; did you mean 'batchSize'\?/],
     [{ task: createTask("adding", { inputSize: 3 }) }, /has inputSize 3 and outputSize 3, the model 3 and 2/],
     [{ task: { ...task, batch: task.batch, score: task.score, readout: "last" } }, /needs loss .* and readout 'last'/],
   ])("%o is refused before anything is done", async (options, message) => {

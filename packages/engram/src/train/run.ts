@@ -2,6 +2,7 @@
 import { mayWait } from "../engine/workerThreads.js";
 import { ConfigError } from "../errors.js";
 import { Random } from "../random.js";
+import { didYouMean } from "../suggest.js";
 import type { Curriculum } from "./curriculum.js";
 import type { Task } from "./task.js";
 import type { StepResult, Trainer } from "./trainer.js";
@@ -106,7 +107,16 @@ class Summary {
   }
 }
 
-function checkRun({ model, options: own }: Trainer, { task, iterations, batchSize = 32, maxLength = 1 }: RunOptions): void {
+const known = ["task", "iterations", "batchSize", "maxLength", "curriculum", "rng", "signal", "yieldMs"] satisfies (keyof RunOptions)[];
+
+function checkRun({ model, options: own }: Trainer, options: RunOptions): void {
+  const unknown = Object.keys(options ?? {}).find((name) => !(known as string[]).includes(name));
+  if (unknown !== undefined) {
+    throw new ConfigError(`Trainer.run: unknown option '${unknown}'${didYouMean(unknown, known)} (known: ${known.join(", ")})`);
+  }
+  const { task, iterations, batchSize = 32, maxLength = 1, yieldMs = 0 } = options ?? {};
+  if (!(typeof yieldMs === "number" && yieldMs >= 0))
+    throw new ConfigError(`Trainer.run: yieldMs must be a number of 0 or more, got ${yieldMs}`);
   for (const [name, value] of Object.entries({ iterations, batchSize, maxLength })) {
     if (!Number.isSafeInteger(value) || value < 1)
       throw new ConfigError(`Trainer.run: ${name} must be a whole number of 1 or more, got ${value}`);

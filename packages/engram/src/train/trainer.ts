@@ -5,7 +5,7 @@ import { whyNoThreads } from "../engine/workerThreads.js";
 import { ConfigError, ShapeError, StateError } from "../errors.js";
 import type { Core } from "../models/core.js";
 import { Staging } from "../models/core.js";
-import { checkFinite, checkLengths, checkTensor, type TensorLike } from "../models/inputs.js";
+import { checkFinite, checkLengths, checkTensor } from "../models/inputs.js";
 import type { Model } from "../models/model.js";
 import { lanes, recomputedSteps } from "../models/shards.js";
 import { rangesOf, type State } from "../models/state.js";
@@ -14,7 +14,6 @@ import { CarriedStates } from "./carriedStates.js";
 import { clipGradients, finiteNorm } from "./gradientNorm.js";
 import { type Job, LaneRunner, type StepJob } from "./laneRunner.js";
 import { Loss } from "./losses.js";
-import { readLossTensor } from "./lossTensor.js";
 import { createOptimizer, type Optimizer } from "./optimizers.js";
 import { type Progress, type RunOptions, run } from "./run.js";
 import { createSchedule, type LearningRateAt } from "./schedules.js";
@@ -25,21 +24,11 @@ import {
   addParameterTensors,
   carriedState,
   checkParameterTensors,
+  checkTrainerState,
   putParameterTensors,
   type TrainerState,
 } from "./trainerState.js";
-
-/** Examples to learn from. Inputs, targets and masks are tensors or nested arrays, batch first or not as the model is. */
-export interface TrainingBatch {
-  /** [B, T, X] */
-  readonly input: TensorLike;
-  /** [B, T, O] (softmaxCrossEntropy also [B, T] class numbers), or [B] with readout 'sum' or 'last'. */
-  readonly target: TensorLike;
-  /** [B, T] or [B, T, O], or [B] with readout 'sum' or 'last' [ones within `lengths`]. */
-  readonly mask?: TensorLike | undefined;
-  /** Valid steps of each element [B] [all T]. */
-  readonly lengths?: ArrayLike<number> | undefined;
-}
+import { readLossTensor, type TrainingBatch } from "./trainingBatch.js";
 
 export interface StepResult {
   /** Σ m·l / Σ m over the batch, before the update. */
@@ -82,6 +71,7 @@ export class Trainer {
     readonly model: Model,
     options: TrainerOptions = {},
   ) {
+    if (typeof (model as Model | null)?.live !== "function") throw new ConfigError("Trainer: the model must be a DNC, SAM or SDNC");
     const resolved = resolveTrainerOptions(options);
     const { config, network } = model;
     this.options = resolved.own;
@@ -364,6 +354,7 @@ export class Trainer {
    */
   static resume(model: Model, options: TrainerOptions, state: TrainerState): Trainer {
     const trainer = new Trainer(model, options);
+    checkTrainerState(state, trainer.options.accumulate);
     const carried = trainer.options.carryState ? carriedState(state, model.stateLayout) : undefined;
     trainer.restore(state);
     trainer.handOutCarried(carried);

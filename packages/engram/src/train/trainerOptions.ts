@@ -71,10 +71,12 @@ function checkBound(name: string, value: unknown): void {
 
 /** @returns the trainer's own options resolved, and the optimizer's. @throws {ConfigError} naming the option, what it must be and what came */
 export function resolveTrainerOptions(options: TrainerOptions): { own: ResolvedTrainerOptions; optimizer: OptimizerOptions } {
-  const known = [...own, ...optimizerOptionNames, "parameterGroups"];
+  if (typeof options !== "object" || options === null)
+    throw new ConfigError(`Trainer: the options must be an object, got ${String(options)}`);
+  const known = [...own, ...optimizerOptionNames];
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    const nearest = nearestName(name, known);
+    const nearest = name === "lr" ? "learningRate" : nearestName(name, known); // PyTorch's short name
     throw new ConfigError(
       `unknown trainer option '${name}'${nearest === undefined ? "" : `; did you mean '${nearest}'?`} (known: ${known.join(", ")})`,
     );

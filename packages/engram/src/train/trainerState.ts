@@ -25,6 +25,28 @@ export interface TrainerState {
   readonly tensors: Map<string, Tensor>;
 }
 
+/**
+ * Whether it is a trainer's state at all.
+ * @param accumulate batches that the trainer takes for one update
+ * @throws {CheckpointError} naming what is not as it must be
+ */
+export function checkTrainerState(state: TrainerState, accumulate: number): void {
+  if (typeof state !== "object" || state === null || !(state.tensors instanceof Map)) {
+    throw new CheckpointError("the trainer's state must be what trainer.state() or readCheckpoint gives, with a Map of tensors");
+  }
+  for (const name of ["step", "forwards", "accumulated"] as const) {
+    if (Number.isSafeInteger(state[name]) && state[name] >= 0) continue;
+    throw new CheckpointError(`the trainer's state: ${name} must be a whole number of 0 or more, got ${String(state[name])}`);
+  }
+  if (state.accumulated >= accumulate && state.accumulated > 0) {
+    throw new CheckpointError(
+      `the trainer's state has ${state.accumulated} batches accumulated, this trainer updates every ${accumulate}: resume with the options it had`,
+    );
+  }
+  if (typeof state.learningRate === "number" && state.learningRate >= 0 && Number.isFinite(state.learningRate)) return;
+  throw new CheckpointError(`the trainer's state: learningRate must be a finite number of 0 or more, got ${String(state.learningRate)}`);
+}
+
 /** Copies of the values at `base`, laid out as the weights, as `{prefix}.{parameter}`. */
 export function addParameterTensors(tensors: Map<string, Tensor>, { engine, network }: Core, prefix: string, base: number): void {
   for (const { name, shape, offset, count } of network.parameters) {

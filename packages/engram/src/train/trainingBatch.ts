@@ -1,8 +1,21 @@
-// Targets and masks as callers give them: tensors or nested arrays, of any rank; whether the shape fits, the loss says.
+// What callers give a training step.
 import { checkTensor, type TensorLike } from "../models/inputs.js";
 import type { Tensor } from "../tensor.js";
 
+/** Examples to learn from. Inputs, targets and masks are tensors or nested arrays, batch first or not as the model is. */
+export interface TrainingBatch {
+  /** [B, T, X] */
+  readonly input: TensorLike;
+  /** [B, T, O] (softmaxCrossEntropy also [B, T] class numbers), or [B] with readout 'sum' or 'last'. */
+  readonly target: TensorLike;
+  /** [B, T] or [B, T, O], or [B] with readout 'sum' or 'last' [ones within `lengths`]. */
+  readonly mask?: TensorLike | undefined;
+  /** Valid steps of each element [B] [all T]. */
+  readonly lengths?: ArrayLike<number> | undefined;
+}
+
 /**
+ * A target or a mask, of any rank: whether its shape fits, the loss says.
  * @param legend axes to name where it is no tensor at all, such as "B, T, O"
  * @throws {ShapeError} for what is no tensor and no nested array of numbers
  */
