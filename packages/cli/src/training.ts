@@ -1,7 +1,9 @@
 // engram train, from the first line on the screen to the last: trains in stretches between summaries and checkpoints, shows how it
 // goes, and ends well whatever ends it.
+import { NumericError } from "engram";
 import type { TaskName } from "engram/tasks";
 import { type Dashboard, startDashboard } from "engram-dashboard/server";
+import { commandName } from "./commandName.js";
 import type { Settings } from "./flags.js";
 import { count, duration, figure, percent, rate } from "./format.js";
 import { Interrupter } from "./interruption.js";
@@ -81,6 +83,7 @@ class Training {
       if (this.#stopped) this.#saveAndSayHowToGoOn();
       else await this.#conclude(solved);
     } catch (error) {
+      if (error instanceof NumericError) throw this.#withCheckpoint(error);
       // Evaluations end by throwing the signal's reason; training itself was saved before them.
       if (!this.#stopped || error !== this.#interrupter.interruption) throw error;
       this.#saveAndSayHowToGoOn();
@@ -177,7 +180,13 @@ class Training {
     screen.result(`\n${generalizationTable(task, evaluation)}`);
     const drawing = run.memory.draw(curriculum.maxLength, screen.columns);
     if (drawing !== "") screen.say(`\n${drawing}`);
-    screen.say(`\nTest it again: engram evaluate ${run.label}\nLook into it: engram dashboard ${run.label}`);
+    screen.say(`\nTest it again: ${commandName} evaluate ${run.label}\nLook into it: ${commandName} dashboard ${run.label}`);
+  }
+
+  /** What went wrong, and what is left of the run. */
+  #withCheckpoint({ message, tensor, step }: NumericError): NumericError {
+    const last = this.#run.folder.checkpoints().at(-1)?.path ?? "none was written yet";
+    return new NumericError(`${message}\nThe last checkpoint: ${last}`, tensor, step);
   }
 
   #saveAndSayHowToGoOn(): void {
@@ -191,7 +200,7 @@ class Training {
         ? `loss ${figure(this.#loss)}`
         : `loss ${figure(this.#loss)}, ${countedBy(run.task)} ${percent(run.accuracy)} right`;
     this.#screen.result(
-      `stopped after iteration ${count(run.iteration)} and saved (${state})\nTo go on:\n  engram train --resume ${run.label}`,
+      `stopped after iteration ${count(run.iteration)} and saved (${state})\nTo go on:\n  ${commandName} train --resume ${run.label}`,
     );
   }
 }
