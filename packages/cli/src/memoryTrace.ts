@@ -7,6 +7,8 @@ import { cellsByFirstWrite, drawWeights, sideBySide, weightsOverTime } from "./m
 const MEMORY_STREAM = 4;
 /** Larger files would fill disks: the links of 256 cells take 256 KiB a step. */
 const MOST_FLOATS = 2 ** 20;
+/** To be drawn more may be noted down, as it is gone again afterwards. */
+const MOST_DRAWN_FLOATS = 2 ** 25;
 /** Columns of a drawing that are no steps: cell number and borders. */
 const MARGIN = 8;
 
@@ -49,9 +51,10 @@ export class MemoryWatcher {
     return length === undefined ? undefined : this.trace(length);
   }
 
-  /** Draws where a sequence, as long as fits, was written to and read from. */
+  /** Draws where a sequence, as long as fits, was written to and read from; empty where not even the shortest does. */
   draw(maxLength: number, columns: number): string {
-    const length = longestWithin(this.#task, maxLength, columns - MARGIN);
+    const steps = Math.min(columns - MARGIN, MOST_DRAWN_FLOATS / floatsOfStep(this.#model));
+    const length = longestWithin(this.#task, maxLength, steps);
     return length === undefined ? "" : drawMemory(this.trace(length), this.#model, columns);
   }
 }

@@ -99,6 +99,15 @@ describe("a run", () => {
     }
   });
 
+  test("a memory of millions of cells is trained and tested, and not written out to be drawn", async () => {
+    const large = [...tiny, "-memory_type", "sam", "-mem_slot", String(2 ** 24), "-mem_size", "32", "-iterations", "1", "--out", "r"];
+    const { code, stdout } = await place.run("train", "copy", ...large);
+    expect(code).toBe(0);
+    expect(stdout).toContain("20, 10 times");
+    expect(stdout).not.toContain("│");
+    expect(readdirSync(place.path("r", "memory"))).toEqual([]);
+  });
+
   test("stops when solved, and not before", async () => {
     const easy = [
       "-input_size",
