@@ -22,7 +22,8 @@ export class Screen {
     this.#options = options;
     this.#stream = options.json ? process.stderr : process.stdout;
     this.#colors = pc.createColors(pc.isColorSupported && this.#stream.isTTY);
-    this.#live = this.#stream.isTTY && !options.quiet ? new LiveLine(this.#stream) : undefined;
+    const canRedraw = this.#stream.isTTY && process.env.TERM !== "dumb";
+    this.#live = canRedraw && !options.quiet ? new LiveLine(this.#stream) : undefined;
   }
 
   get columns(): number {

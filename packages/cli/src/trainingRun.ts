@@ -7,6 +7,7 @@ import { type MetricsLine, RunFolder } from "engram/node";
 import { createTask, type Task, type TaskName } from "engram/tasks";
 import { Curriculum, evaluate, isSolved, type StepResult, Trainer } from "engram/train";
 import type { Settings } from "./flags.js";
+import { quoted } from "./format.js";
 import { isFiniteTrace, MemoryWatcher, traceFile } from "./memoryTrace.js";
 import { modelFromFlags } from "./models.js";
 import { trainedLengths } from "./report.js";
@@ -116,8 +117,7 @@ export class TrainingRun {
   /** The folder as one would type it. */
   get label(): string {
     const shown = relative("", this.folder.path);
-    const path = shown.startsWith("..") ? this.folder.path : shown || ".";
-    return /\s/.test(path) ? JSON.stringify(path) : path;
+    return quoted(shown.startsWith("..") ? this.folder.path : shown || ".");
   }
 
   /** Iterations done. */

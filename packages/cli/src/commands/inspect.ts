@@ -43,10 +43,18 @@ function asText(file: string, { entries, metadata }: SafetensorsHeader): string 
     file,
     ...Object.entries(metadata).map(([key, text]) => `  ${key}: ${describe(parsed(text))}`),
     "",
-    table([["tensor", "type", "shape", "values"], ...rows]),
+    listing(rows, process.stdout.columns || Number.POSITIVE_INFINITY),
     "",
     `${count(entries.length)} tensors, ${count(total)} values, ${bytes(data)}`,
   ].join("\n");
+}
+
+/** A table, or where its lines would be too long for the terminal each name on a line of its own. */
+export function listing(rows: readonly (readonly string[])[], columns: number): string {
+  const whole = table([["tensor", "type", "shape", "values"], ...rows]);
+  if (Math.max(...whole.split("\n").map((line) => line.length)) <= columns) return whole;
+  const details = table([["type", "shape", "values"], ...rows.map(([, ...rest]) => rest)]).split("\n");
+  return ["tensor", ...rows.map(([name]) => name)].map((name, i) => `${name}\n  ${details[i]}`).join("\n");
 }
 
 /** Metadata is text; ours is often JSON. */

@@ -160,6 +160,16 @@ describe("RunFolder", () => {
     expect(run.checkpoints().map((file) => file.iteration)).toEqual([9]);
   });
 
+  test("one that is removed by the process that trains, just when it was to be read, is looked for anew", () => {
+    for (const iteration of [1, 2]) run.writeCheckpoint(iteration, bytesOf(iteration));
+    writeFileSync(run.checkpoints()[1]?.path ?? "", bytesOf(2).subarray(0, 50));
+    const latest = run.latestCheckpoint((bytes, source) => {
+      if (run.checkpoints().length < 4) for (const iteration of [3, 4, 5]) run.writeCheckpoint(iteration, bytesOf(iteration));
+      return firstValue(bytes, source);
+    });
+    expect(latest).toMatchObject({ iteration: 5, checkpoint: 5, skipped: [] });
+  });
+
   test("no checkpoint at all is an error that says so", () => {
     expect(() => run.latestCheckpoint(firstValue)).toThrow(/no checkpoint to go on from: none was written yet/);
     run.writeCheckpoint(1, Uint8Array.of(1, 2, 3));

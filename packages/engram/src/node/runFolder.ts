@@ -168,6 +168,8 @@ export class RunFolder {
       try {
         return { iteration, path, checkpoint: read(readFileSync(path), path), skipped };
       } catch (error) {
+        // The process that trains here may have written newer ones and removed this one since we looked.
+        if (!this.checkpoints().some((file) => file.path === path)) return this.latestCheckpoint(read);
         if (!(error instanceof CheckpointError)) throw error;
         skipped.push({ path, error });
       }
