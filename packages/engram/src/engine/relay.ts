@@ -26,6 +26,8 @@ export const relayBytes = 4 * WORDS + 2 * 2 * TEXT_CHARACTERS;
 const SPINS = 4000;
 /** A worker that computes moves the pulse at every time step; one that does not for so long is gone. */
 const SILENCE_MS = 5000;
+/** What a look at the pulse counts at most: while this thread itself was stopped (Ctrl-Z), or waited for its turn, so was the worker. */
+const LOOK_MS = 200;
 
 export class Relay {
   constructor(
@@ -144,13 +146,17 @@ export class Relay {
 
   private watchdog(): () => void {
     let pulse = Atomics.load(this.words, PULSE);
-    let since = performance.now();
+    let looked = performance.now();
+    let silence = 0;
     return () => {
-      const now = Atomics.load(this.words, PULSE);
-      if (now !== pulse) {
-        pulse = now;
-        since = performance.now();
-      } else if (performance.now() - since > SILENCE_MS) {
+      const now = performance.now();
+      silence += Math.min(now - looked, LOOK_MS);
+      looked = now;
+      const beat = Atomics.load(this.words, PULSE);
+      if (beat !== pulse) {
+        pulse = beat;
+        silence = 0;
+      } else if (silence > SILENCE_MS) {
         throw new EngramError(
           "a worker thread stopped in the middle of a step (killed, or out of memory): the step was not taken; " +
             "make a new Trainer, with threads: 1 if it happens again",
