@@ -1,6 +1,7 @@
 // engram/train: the trainer, its optimizers, losses, schedules, curriculum and evaluation.
 
 export { loadModel, saveModel } from "../files/model.js";
+export { type Ablation, ablate, needsMemory, withHalfTheCells, withoutReads } from "./ablation.js";
 export { Curriculum, type CurriculumOptions, type CurriculumState } from "./curriculum.js";
 export { type EvaluatedModel, type EvaluateOptions, evaluate, isSolved } from "./evaluate.js";
 export { type LossName, lossNames, type Readout, readoutNames } from "./losses.js";
