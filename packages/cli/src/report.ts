@@ -1,7 +1,7 @@
 // The end of a run in figures: how well it does at the lengths it was trained on, and at longer ones.
 import { type Model, Random } from "engram";
 import type { Score, Task } from "engram/tasks";
-import { evaluate } from "engram/train";
+import { type EvaluateOptions, evaluate } from "engram/train";
 import { figure, percent, table } from "./format.js";
 
 const EVALUATION_STREAM = 3;
@@ -27,7 +27,36 @@ export function trainedLengths(task: Task, maxLength: number, most = MOST_LENGTH
   return Array.from({ length: number }, (_, i) => (number === 1 ? maxLength : shortest + Math.round((i * span) / (number - 1))));
 }
 
-/** Tests a model at the trained lengths together, at the longest of them, and at 2, 4, 5 and 10 times that. */
+/** Something measured at one multiple of the trained length. */
+export interface AtLength<T> {
+  readonly times: number;
+  /** Shortest and longest. */
+  readonly lengths: readonly [number, number];
+  readonly measured: T;
+}
+
+/** Measures at the trained lengths together, at the longest of them, and at 2, 4, 5 and 10 times that, on sequences that the seed says. */
+export async function atLengths<T>(
+  task: Task,
+  maxLength: number,
+  seed: number,
+  measure: (options: EvaluateOptions) => Promise<T>,
+): Promise<AtLength<T>[]> {
+  const rng = new Random(seed, EVALUATION_STREAM);
+  const results: AtLength<T>[] = [];
+  for (const times of TIMES) {
+    const lengths = times === 1 ? trainedLengths(task, maxLength) : [times * maxLength];
+    const samples = times === 1 ? Math.ceil(TRAINED_SEQUENCES / lengths.length) : LONGER_SEQUENCES;
+    results.push({ times, lengths: [lengths[0] ?? 0, lengths.at(-1) ?? 0], measured: await measure({ lengths, samples, rng }) });
+  }
+  if (results[0]?.lengths[0] !== maxLength) {
+    const measured = await measure({ lengths: [maxLength], samples: LONGER_SEQUENCES, rng });
+    results.splice(1, 0, { times: 1, lengths: [maxLength, maxLength], measured });
+  }
+  return results;
+}
+
+/** Tests a model as `atLengths` says. */
 export async function generalization(
   model: Model,
   task: Task,
@@ -35,20 +64,8 @@ export async function generalization(
   seed: number,
   signal?: AbortSignal,
 ): Promise<LengthScore[]> {
-  const rng = new Random(seed, EVALUATION_STREAM);
-  const results: LengthScore[] = [];
-  const longestTrained = async (): Promise<LengthScore> => {
-    const score = await evaluate(model, task, { lengths: [maxLength], samples: LONGER_SEQUENCES, rng, signal });
-    return { times: 1, lengths: [maxLength, maxLength], score };
-  };
-  for (const times of TIMES) {
-    const lengths = times === 1 ? trainedLengths(task, maxLength) : [times * maxLength];
-    const samples = times === 1 ? Math.ceil(TRAINED_SEQUENCES / lengths.length) : LONGER_SEQUENCES;
-    const score = await evaluate(model, task, { lengths, samples, rng, signal });
-    results.push({ times, lengths: [lengths[0] ?? 0, lengths.at(-1) ?? 0], score });
-  }
-  if (results[0]?.lengths[0] !== maxLength) results.splice(1, 0, await longestTrained());
-  return results;
+  const results = await atLengths(task, maxLength, seed, (options) => evaluate(model, task, { ...options, signal }));
+  return results.map(({ measured, ...where }) => ({ ...where, score: measured }));
 }
 
 /** What a task's scores beside `accuracy` are called on the screen. */
@@ -63,11 +80,17 @@ export function countedBy(task: Task): string {
   return task.readout === "each" ? "bits" : "answers";
 }
 
+/** "1 to 8, trained" or "16, 2 times". */
+export function lengthName(times: number, [shortest, longest]: readonly [number, number]): string {
+  if (times > 1) return `${longest}, ${times} times`;
+  return shortest === longest ? `${longest}, trained` : `${shortest} to ${longest}, trained`;
+}
+
 export function generalizationTable(task: Task, results: readonly LengthScore[]): string {
   const others = Object.keys(results[0]?.score ?? {}).filter((name) => name in scoreColumns);
   const headings = ["length", `${countedBy(task)} right`, ...others.map((name) => scoreColumns[name]?.heading ?? name)];
-  const rows = results.map(({ times, lengths: [shortest, longest], score }) => [
-    times > 1 ? `${longest}, ${times} times` : shortest === longest ? `${longest}, trained` : `${shortest} to ${longest}, trained`,
+  const rows = results.map(({ times, lengths, score }) => [
+    lengthName(times, lengths),
     percent(score.accuracy),
     ...others.map((name) => scoreColumns[name]?.show(score[name] ?? Number.NaN) ?? ""),
   ]);

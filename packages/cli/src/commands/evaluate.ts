@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { RunFolder } from "engram/node";
 import { createTask } from "engram/tasks";
+import { ablationFile, ablations, ablationTable, scoresAsIs } from "../ablationReport.js";
 import { MemoryWatcher } from "../memoryTrace.js";
 import { generalization, generalizationTable } from "../report.js";
 import { checkRunConfig } from "../runConfig.js";
@@ -10,6 +11,7 @@ import { Screen } from "../screen.js";
 
 interface EvaluateFlags {
   readonly seed: number;
+  readonly ablate?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -19,6 +21,7 @@ export function evaluateCommand(): Command {
     .description("Tests a run's newest checkpoint on fresh sequences, up to ten times as long as it was trained on.")
     .argument("<run>", "the run's folder")
     .option("--seed <n>", "seed of the sequences", parseSeed, 1)
+    .option("--ablate", "also score it with its reads zeroed and with half the cells; kept in the run for its dashboard")
     .option("--json", "print JSON")
     .option("--quiet", "print the scores only")
     .helpOption("-h, --help", "print this")
@@ -30,7 +33,7 @@ function parseSeed(text: string): number {
   throw new InvalidArgumentError("It must be a whole number of 0 or more.");
 }
 
-async function evaluate(path: string, { seed, json = false, quiet = false }: EvaluateFlags): Promise<void> {
+async function evaluate(path: string, { seed, ablate = false, json = false, quiet = false }: EvaluateFlags): Promise<void> {
   const screen = new Screen({ json, quiet });
   const folder = RunFolder.open(path);
   const { task: description } = checkRunConfig(folder.readConfig(), folder.path);
@@ -40,9 +43,22 @@ async function evaluate(path: string, { seed, json = false, quiet = false }: Eva
   const { model, run } = checkpoint;
   const { maxLength } = run.curriculum;
   screen.say(`${task.name}, ${model.type.toUpperCase()} after ${iteration} iterations`);
-  const evaluation = await generalization(model, task, maxLength, seed);
-  screen.json("result", { run: folder.path, iteration, evaluation });
+  const ablated = ablate ? await ablations(model, task, maxLength, seed) : undefined;
+  const evaluation = ablated === undefined ? await generalization(model, task, maxLength, seed) : scoresAsIs(ablated);
+  const ablation = ablated === undefined ? undefined : ablationFile(ablated, iteration, seed);
+  if (ablation !== undefined) keep(folder, ablation, screen);
+  screen.json("result", { run: folder.path, iteration, evaluation, ablation });
   if (!json) screen.result(generalizationTable(task, evaluation));
+  if (!json && ablated !== undefined) screen.result(`\n${ablationTable(task, model, ablated)}`);
   const drawing = new MemoryWatcher(model, task, seed).draw(maxLength, screen.columns);
   if (drawing !== "") screen.say(`\n${drawing}`);
+}
+
+/** A run that may only be read can still be looked at. */
+function keep(folder: RunFolder, ablation: object, screen: Screen): void {
+  try {
+    folder.writeAblation(ablation);
+  } catch (error) {
+    screen.warn(`${folder.path}: the dashboard will not show this: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

@@ -5,6 +5,7 @@
 //   metrics.jsonl                   a line each summary
 //   checkpoints/step-N.safetensors  everything needed to go on after iteration N
 //   memory/step-N.safetensors       what the memory did in one sequence, for the dashboard
+//   ablation.json                   what the model scores without parts of its memory, once that was asked for
 //   run.lock                        which process trains here now
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -33,6 +34,7 @@ export interface LatestCheckpoint<T> extends StepFile {
 
 const CONFIG = "config.json";
 const METRICS = "metrics.jsonl";
+const ABLATION = "ablation.json";
 const STEP = /^step-(\d+)\.safetensors$/;
 type StepFolder = "checkpoints" | "memory";
 
@@ -145,6 +147,11 @@ export class RunFolder {
   /** Writes what the memory did in one sequence; the newest few such files stay. */
   writeMemory(iteration: number, bytes: Uint8Array): StepFile {
     return this.#writeStep("memory", iteration, bytes, KEPT_MEMORIES);
+  }
+
+  /** Keeps what an ablation found, in place of an earlier one. */
+  writeAblation(ablation: object): void {
+    writeFileAtomic(this.#file(ABLATION), `${JSON.stringify(ablation, undefined, 2)}\n`);
   }
 
   /** Oldest first. */
