@@ -65,7 +65,7 @@ describePages("the playground", (open) => {
     await set(page, { Cells: 20 });
     await page.getByRole("button", { name: "Reset" }).click();
     await at(page, (iteration) => iteration === 0);
-    await page.getByText("paused").waitFor();
+    await page.getByText("ready", { exact: true }).waitFor();
     await expect.poll(() => map(page, "write_weights").locator(".map-ticks span").last().textContent(), { timeout: 10_000 }).toBe("18");
   });
 

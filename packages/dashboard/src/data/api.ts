@@ -8,18 +8,22 @@ export interface RunConfig {
   readonly startedAt?: string;
 }
 
-/** One way of running a model that `engram evaluate --ablate` tried. */
+/** One way of running a model that `engram evaluate --ablate` tried, at one length. */
 export interface AblationScore {
   /** "as is", "reads zeroed", "half the cells", … */
   readonly name: string;
+  /** The longest sequences, and the shortest where there were several lengths. */
   readonly length: number;
+  readonly shortest?: number;
   readonly accuracy: number;
-  readonly [score: string]: number | string;
+  readonly [score: string]: number | string | undefined;
 }
 
-/** ablation.json of a run. */
+/** ablation.json of a run. Scores of the lengths that the run was trained on come first. */
 export interface Ablation {
   readonly iteration?: number;
+  /** Whether the answers need what is read, as far as whoever measured could tell. */
+  readonly needed?: boolean;
   readonly scores: readonly AblationScore[];
 }
 

@@ -118,11 +118,11 @@ const replies: { readonly [Type in FromWorker["type"]]: (data: Extract<FromWorke
   progress({ iteration, loss, iterationsPerSecond }) {
     drawTiles({ ...table.line(-1), iteration, loss, iterationsPerSecond });
   },
-  summary({ line, withoutReads }) {
+  summary({ line, withoutReads, needsMemory }) {
     table.append(`${JSON.stringify(line)}\n`);
     drawTiles(line);
     drawCharts();
-    showNeed(line, withoutReads);
+    showNeed(line, withoutReads, needsMemory);
   },
   trace: showTrace,
   stopped,
@@ -148,6 +148,7 @@ function opened({ isLoaded, settings, parameters, iteration }: Extract<FromWorke
   drawTiles({ iteration });
   drawCharts();
   setTraining(false);
+  if (iteration === 0) fill(status, "ready");
   settingsChanged();
 }
 
@@ -219,8 +220,9 @@ function describeScore([, width = 1]: readonly number[], { accuracy = 0, meanAbs
   return right === bits ? `All ${bits} bits come back right.` : `${right} of ${bits} bits come back right.`;
 }
 
-function showNeed({ accuracy = 0, maxLength = 0 }: Readonly<Record<string, number>>, withoutReads: number): void {
+function showNeed({ accuracy = 0, maxLength = 0 }: Readonly<Record<string, number>>, withoutReads: number, needed: boolean): void {
   use.showAblation({
+    needed,
     scores: [
       { name: "as is", length: maxLength, accuracy },
       { name: "reads zeroed", length: maxLength, accuracy: withoutReads },

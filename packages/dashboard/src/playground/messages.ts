@@ -1,6 +1,7 @@
 // What the page and its worker say to each other.
 import type { TraceHeader } from "../data/api.js";
 import type { Pattern } from "./pattern.js";
+import type { Summary } from "./session.js";
 import type { Settings } from "./settings.js";
 
 export type ToWorker =
@@ -21,7 +22,7 @@ export type FromWorker =
       readonly iteration: number;
     }
   | { readonly type: "progress"; readonly iteration: number; readonly loss: number; readonly iterationsPerSecond: number }
-  | { readonly type: "summary"; readonly line: Readonly<Record<string, number>>; readonly withoutReads: number }
+  | ({ readonly type: "summary" } & Summary)
   | {
       readonly type: "trace";
       readonly header: TraceHeader;

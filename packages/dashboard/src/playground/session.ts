@@ -5,12 +5,13 @@ import { type Batch, createTask, type Score, type Task, type TaskName, taskNames
 import {
   Curriculum,
   type CurriculumState,
-  type EvaluatedModel,
   evaluate,
   isSolved,
+  needsMemory,
   type Progress,
   Trainer,
   type TrainerState,
+  withoutReads,
 } from "engram/train";
 import type { TraceHeader } from "../data/api.js";
 import { type Pattern, patternBatch } from "./pattern.js";
@@ -56,6 +57,7 @@ export interface SessionTrace {
 export interface Summary {
   readonly line: Readonly<Record<string, number>>;
   readonly withoutReads: number;
+  readonly needsMemory: boolean;
 }
 
 interface Parts {
@@ -190,7 +192,7 @@ export class Session {
     };
     this.#sums = nothing;
     this.#summarized = { seconds: this.#seconds, iteration: this.#iteration };
-    return { line, withoutReads: without.accuracy };
+    return { line, withoutReads: without.accuracy, needsMemory: needsMemory({ asIs: score, readsZeroed: without }) };
   }
 
   /** Whether every answer of a fresh thousand is right: of each length, as the command line asks. */
@@ -263,18 +265,6 @@ function ownOptions({ type, config }: Model) {
   const { sparseReads, temporalReads, temporalLinks, ...dense } = config;
   if (type === "dnc") return dense;
   return type === "sam" ? { ...dense, sparseReads } : { ...dense, sparseReads, temporalReads, temporalLinks };
-}
-
-/** The model as it would be if all it read were zero. */
-function withoutReads(model: Model): EvaluatedModel {
-  return {
-    get training() {
-      return model.training;
-    },
-    train: () => model.train(),
-    eval: () => model.eval(),
-    forward: (input, _, options) => model.forward(input, undefined, { ...options, passThroughMemory: false }),
-  };
 }
 
 /** Lengths from the shortest to the longest, at most so many, evenly spread. */

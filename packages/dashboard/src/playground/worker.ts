@@ -92,9 +92,10 @@ async function trainUntil(current: Session, signal: AbortSignal, iterations: num
 /** @returns the accuracy */
 async function summarize(current: Session): Promise<number> {
   const start = performance.now();
-  const { line, withoutReads } = await current.summarize();
+  const summary = await current.summarize();
+  const { line } = summary;
   if (current !== session) return 0;
-  if (Object.values(line).every(Number.isFinite)) post({ type: "summary", line, withoutReads });
+  if (Object.values(line).every(Number.isFinite)) post({ type: "summary", ...summary });
   showTrace();
   summarized = { at: performance.now(), took: performance.now() - start };
   return line.accuracy ?? 0;

@@ -102,12 +102,11 @@ export class RunReader {
 
 /** What evaluate --ablate wrote, or null: a file half written or of another kind shows as none. */
 function checkAblation(value: unknown): Ablation | null {
-  const scores: unknown = (value as { scores?: unknown } | undefined)?.scores;
+  const { scores, iteration, needed } = (value ?? {}) as Readonly<Record<keyof Ablation, unknown>>;
   if (!Array.isArray(scores)) return null;
   const good = scores.filter(
     (score: Partial<AblationScore> | null): score is AblationScore =>
       typeof score?.name === "string" && typeof score.length === "number" && typeof score.accuracy === "number",
   );
-  const { iteration } = value as { iteration?: unknown };
-  return { scores: good, ...(typeof iteration === "number" && { iteration }) };
+  return { scores: good, ...(typeof iteration === "number" && { iteration }), ...(typeof needed === "boolean" && { needed }) };
 }

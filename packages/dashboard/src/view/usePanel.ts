@@ -1,11 +1,9 @@
 // "Is the memory used?": what evaluate --ablate found, and what the weights of the sequence on show tell.
 import type { Ablation, AblationScore } from "../data/api.js";
 import { type MemoryUse, type MemoryWeights, memoryUse } from "../data/memoryUse.js";
-import { figure, percent } from "../data/numbers.js";
+import { figure, percent, thousands } from "../data/numbers.js";
 import { fill, h } from "./dom.js";
 
-/** Accuracy that must be lost without reads for the memory to count as needed. */
-const NEEDED = 0.05;
 /** Reading that differs less from looking everywhere alike is none. */
 const CONCENTRATED = 0.2;
 
@@ -24,8 +22,7 @@ export class UsePanel {
       { class: "panel use", "aria-labelledby": "use-title" },
       h("h2", { id: "use-title" }, "Is the memory used?"),
       this.#verdict,
-      this.#scores,
-      this.#measures,
+      h("div", { class: "use-columns" }, this.#scores, this.#measures),
     );
     this.#draw();
   }
@@ -42,51 +39,58 @@ export class UsePanel {
 
   #draw(): void {
     const use = this.#weights === undefined ? undefined : memoryUse(this.#weights);
-    const needed = this.#ablation === null ? undefined : findNeed(this.#ablation.scores);
-    fill(this.#verdict, verdict(use, needed));
+    const { scores = [], needed } = this.#ablation ?? {};
+    fill(this.#verdict, ...verdict(use, findNeed(scores, needed)));
     fill(this.#measures, ...(use === undefined ? [] : describeUse(use)));
-    this.#drawScores();
+    const command = this.command();
+    const hint = command !== undefined && h("p", { class: "muted hint-line" }, this.#hint(), h("code", {}, command));
+    fill(this.#scores, scores.length > 0 && scoreTable(scores), hint);
+    this.#scores.hidden = scores.length === 0 && command === undefined;
   }
 
-  #drawScores(): void {
-    const scores = this.#ablation?.scores ?? [];
-    const command = this.command();
-    if (scores.length > 0) fill(this.#scores, scoreTable(scores));
-    else if (command !== undefined)
-      fill(this.#scores, h("p", { class: "muted" }, "Whether the answers need it, this tells: ", h("code", {}, command)));
-    else fill(this.#scores);
-    this.#scores.hidden = scores.length === 0 && command === undefined;
+  /** What the command is good for. */
+  #hint(): string {
+    if (this.#ablation === null) return "Whether the answers need it, this tells: ";
+    const { iteration } = this.#ablation;
+    return iteration === undefined ? "Measured by " : `Measured after iteration ${thousands(iteration)} by `;
   }
 }
 
 interface Need {
   readonly whole: number;
   readonly without: number;
+  readonly needed: boolean | undefined;
 }
 
-function findNeed(scores: readonly AblationScore[]): Need | undefined {
+/** At the lengths that stand first: those it was trained on. */
+function findNeed(scores: readonly AblationScore[], needed: boolean | undefined): Need | undefined {
   const asIs = scores.find(({ name }) => name === "as is");
   const without = scores.find(({ name, length }) => name === "reads zeroed" && length === asIs?.length);
-  return asIs === undefined || without === undefined ? undefined : { whole: asIs.accuracy, without: without.accuracy };
+  return asIs === undefined || without === undefined ? undefined : { whole: asIs.accuracy, without: without.accuracy, needed };
 }
 
-function verdict(use: MemoryUse | undefined, need: Need | undefined): string {
+type Words = readonly (HTMLElement | string)[];
+
+function verdict(use: MemoryUse | undefined, need: Need | undefined): Words {
+  const answer = (word: string, rest: string) => [h("strong", {}, word), rest];
   if (need !== undefined) {
     const change = `accuracy is ${percent(need.whole)} as is and ${percent(need.without)} with its reads zeroed.`;
-    return need.whole - need.without > NEEDED ? `Yes: ${change}` : `No, the answers do without it: ${change}`;
+    if (need.needed === undefined) return [`${change[0]?.toUpperCase()}${change.slice(1)}`];
+    return need.needed ? answer("Yes", `: ${change}`) : answer("No", `, the answers do without it: ${change}`);
   }
-  if (use === undefined) return "No sequence has been recorded yet.";
-  if (use.written === 0) return "Hardly: no step of this sequence writes to any cell with a weight above 0.1.";
-  if (use.spread === 0) return "It is written to, but nothing is read from it.";
-  if (use.concentration < CONCENTRATED) return "Not yet: reads are spread over all cells nearly alike.";
-  return `It looks used: ${use.written} of ${use.cells} cells are written, and a head reads ${use.spread.toFixed(1)} cells at a time.`;
+  if (use === undefined) return ["No sequence has been recorded yet."];
+  if (use.written === 0) return answer("Hardly", ": no step of this sequence writes to any cell with a weight above 0.1.");
+  if (use.spread === 0) return ["It is written to, but nothing is read from it."];
+  if (use.concentration < CONCENTRATED) return answer("Not yet", ": reads are spread over all cells nearly alike.");
+  const cells = `${thousands(use.written)} of ${thousands(use.cells)} cells are written`;
+  return answer("It looks used", `: ${cells}, and a head reads ${use.spread.toFixed(1)} cells at a time.`);
 }
 
 function describeUse(use: MemoryUse): HTMLElement[] {
   const measure = (name: string, value: string, meaning: string) =>
     h("div", {}, h("dt", {}, name), h("dd", {}, h("strong", {}, value), h("span", { class: "muted measure-note" }, meaning)));
   return [
-    measure("Cells written", `${use.written} of ${use.cells}`, "with a weight above 0.1 in some step"),
+    measure("Cells written", `${thousands(use.written)} of ${thousands(use.cells)}`, "with a weight above 0.1 in some step"),
     measure("Written a step", figure(use.writing), "of a weight of 1, on average"),
     measure("Cells read at a time", use.spread === 0 ? "–" : use.spread.toFixed(1), "by one head, judged by entropy"),
     measure("Reading is selective", percent(use.concentration), "0 % is looking everywhere alike"),
@@ -98,23 +102,31 @@ function describeUse(use: MemoryUse): HTMLElement[] {
   ];
 }
 
+/** A row each length, a column each way. */
 function scoreTable(scores: readonly AblationScore[]): HTMLElement {
-  const row = ({ name, length, accuracy }: AblationScore) => {
-    const bar = h("span", { class: "bar" });
-    bar.style.width = `${100 * accuracy}%`;
-    return h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, name),
-      h("td", {}, String(length)),
-      h("td", { class: "bar-cell" }, bar),
-      h("td", {}, percent(accuracy)),
-    );
+  const ways = [...new Set(scores.map(({ name }) => name))];
+  const lengths = [...new Map(scores.map((score) => [score.length, lengthOf(score)]))];
+  const cell = (length: number, way: string) => {
+    const accuracy = scores.find((score) => score.length === length && score.name === way)?.accuracy;
+    if (accuracy === undefined) return h("td", {}, "–");
+    const bar = h("span", { class: "bar", "aria-hidden": "true" });
+    bar.style.setProperty("--share", String(accuracy));
+    return h("td", {}, h("span", {}, percent(accuracy)), bar);
   };
   return h(
     "table",
     {},
-    h("thead", {}, h("tr", {}, ...["", "length", "", "accuracy"].map((text) => h("th", { scope: "col" }, text)))),
-    h("tbody", {}, ...scores.map(row)),
+    h("caption", { class: "unseen" }, "Accuracy by length of the sequences, with the memory whole and in part"),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "length"), ...ways.map((way) => h("th", { scope: "col" }, way)))),
+    h(
+      "tbody",
+      {},
+      ...lengths.map(([length, name]) => h("tr", {}, h("th", { scope: "row" }, name), ...ways.map((way) => cell(length, way)))),
+    ),
   );
+}
+
+/** "1 to 8" */
+function lengthOf({ shortest, length }: AblationScore): string {
+  return shortest === undefined || shortest === length ? thousands(length) : `${thousands(shortest)} to ${thousands(length)}`;
 }
