@@ -14,16 +14,20 @@ const header: TraceHeader = {
 };
 
 describe("the cells of a large memory", () => {
-  test("a small one is shown whole", () => {
-    expect(chooseCells([new Float32Array(MOST_CELLS)], MOST_CELLS)).toBeNull();
+  test("a small one is shown whole, used or not, and so is a larger one of which most is used", () => {
+    expect(chooseCells([new Float32Array(64)], 64)).toBeNull();
+    expect(chooseCells([Float32Array.from({ length: 100 }, (_, cell) => (cell < 51 ? 0.1 : 0))], 100)).toBeNull();
+    expect(chooseCells([new Float32Array(MOST_CELLS).fill(0.1)], MOST_CELLS)).toBeNull();
   });
 
-  test("those ever used, in order", () => {
+  test("those ever used, in order, filled up with the first unused ones so that the choice is steady", () => {
     const weights = new Float32Array(2 * 1000);
     weights[900] = 0.5;
     weights[1003] = 1e-6;
-    expect(chooseCells([weights], 1000)).toEqual([3, 900]);
-    expect(chooseCells([new Float32Array(1000)], 1000)).toEqual([]);
+    const upTo = (count: number) => Array.from({ length: count }, (_, cell) => cell);
+    expect(chooseCells([weights], 1000)).toEqual([...upTo(15), 900]);
+    expect(chooseCells([new Float32Array(1000)], 1000)).toEqual(upTo(16));
+    expect(chooseCells([Float32Array.from({ length: 100 }, (_, cell) => (cell < 17 ? 0.1 : 0))], 100)).toEqual(upTo(32));
   });
 
   test("the heaviest, where too many are used", () => {

@@ -77,13 +77,22 @@ export function axesOf(name: string, header: TraceHeader): readonly Axis[] {
 
 /** More cells than this can't be told apart on a screen, nor scrubbed through. */
 export const MOST_CELLS = 512;
+/** A memory of so many cells is shown whole, used or not. */
+const SHOWN_WHOLE = 64;
+/** Unused cells fill up to a multiple of this, so that the choice does not change with every sequence of a run that is watched. */
+const GROUP = 16;
+
+/** Whether a memory has cells that may not be worth showing. */
+export const mayChoose = (cells: number): boolean => cells > SHOWN_WHOLE;
 
 /**
- * The cells worth showing of a large memory: those with the heaviest weight in any step, at most MOST_CELLS, in order.
+ * The cells worth showing of a large memory of which less than half is used: those with any weight in any step, the MOST_CELLS
+ * heaviest where they are more, in order.
  * @param weights tensors of [rows, …, cells], the write and the read weights
+ * @returns null for all cells
  */
 export function chooseCells(weights: readonly Float32Array[], cells: number): number[] | null {
-  if (cells <= MOST_CELLS) return null;
+  if (!mayChoose(cells)) return null;
   const heaviest = new Float32Array(cells);
   for (const values of weights) {
     for (let i = 0, cell = 0; i < values.length; i++) {
@@ -93,9 +102,12 @@ export function chooseCells(weights: readonly Float32Array[], cells: number): nu
     }
   }
   const used: number[] = [];
-  for (const [cell, weight] of heaviest.entries()) if (weight > 0) used.push(cell);
+  const unused: number[] = [];
+  for (const [cell, weight] of heaviest.entries()) (weight > 0 ? used : unused).push(cell);
+  if (used.length > cells / 2 && cells <= MOST_CELLS) return null;
   if (used.length > MOST_CELLS) used.sort((a, b) => (heaviest[b] as number) - (heaviest[a] as number) || a - b).length = MOST_CELLS;
-  return used.sort((a, b) => a - b);
+  const shown = Math.max(GROUP, Math.ceil(used.length / GROUP) * GROUP);
+  return [...used, ...unused.slice(0, shown - used.length)].sort((a, b) => a - b);
 }
 
 /** Rows of a tensor with the chosen cells only. */

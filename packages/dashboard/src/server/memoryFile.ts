@@ -3,7 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { CheckpointError } from "engram";
 import { readSafetensorsLayout, type TensorEntry } from "engram/files";
 import type { TraceHeader } from "../data/api.js";
-import { axesOf, chooseCells, pickCells } from "../data/traceLayout.js";
+import { axesOf, chooseCells, mayChoose, pickCells } from "../data/traceLayout.js";
 import { openInside } from "./safeFiles.js";
 
 /** Larger headers than any that debug tensors have are not read. */
@@ -73,7 +73,7 @@ export class MemoryFile {
   async #chooseCells(): Promise<number[] | null> {
     const entries = ["debug.write_weights", "debug.read_weights"].flatMap((name) => this.#entries.get(name) ?? []);
     const [cells] = axesOf("debug.write_weights", this.header);
-    if (cells === undefined || chooseCells([], cells.size) === null) return null;
+    if (cells === undefined || !mayChoose(cells.size)) return null;
     return chooseCells(await Promise.all(entries.map(({ begin, end }) => this.#read(begin, end - begin))), cells.size);
   }
 }

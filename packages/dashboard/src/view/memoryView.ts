@@ -2,9 +2,9 @@
 // all of them together.
 import type { TraceHeader } from "../data/api.js";
 import type { MemoryWeights } from "../data/memoryUse.js";
-import { figure } from "../data/numbers.js";
+import { figure, thousands } from "../data/numbers.js";
 import type { Trace } from "../data/trace.js";
-import { traceSizes } from "../data/traceLayout.js";
+import { MOST_CELLS, traceSizes } from "../data/traceLayout.js";
 import { clamp, fill, h } from "./dom.js";
 import { Heatmap } from "./heatmap.js";
 import { Scrubber } from "./scrubber.js";
@@ -24,11 +24,20 @@ function signature({ model, options, task, tensors, cells }: TraceHeader): strin
 
 const LEAST_PLOT = 120;
 
+/** "Of 5,000 cells 32 are shown, among them all that are used." */
+function chosenCells(header: TraceHeader): string {
+  const { cells } = traceSizes(header);
+  const shown = header.cells?.length ?? cells;
+  const which = shown < MOST_CELLS ? "among them all that this sequence uses" : "those with the largest weights";
+  return `Of ${thousands(cells)} cells ${thousands(shown)} are shown, ${which}.`;
+}
+
 export class MemoryView {
   readonly element: HTMLElement;
   readonly #scrubber = new Scrubber((step) => this.goTo(step));
   readonly #sequence = h("div", { class: "maps" });
   readonly #memory = h("div", { class: "maps" });
+  readonly #choice = h("p", { class: "muted choice" });
   readonly #stateColumn = h("div", { class: "state-column" });
   readonly #timeColumn = h("div", { class: "time-column" }, this.#sequence, this.#memory);
   readonly #layerChoice = h("select", { "aria-label": "Layer" });
@@ -47,6 +56,7 @@ export class MemoryView {
       "div",
       { class: "memory-view" },
       this.#scrubber.element,
+      this.#choice,
       h("div", { class: "columns" }, this.#timeColumn, this.#stateColumn),
     );
     new ResizeObserver(() => this.#resize()).observe(this.#sequence);
@@ -100,6 +110,8 @@ export class MemoryView {
     fill(this.#memory, ...memory.map(({ map }) => map.element));
     this.#state?.dispose();
     this.#state = new StateView(header);
+    fill(this.#choice, chosenCells(header));
+    this.#choice.hidden = header.cells === null;
     const { layers } = traceSizes(header);
     this.#layer = Math.min(this.#layer, layers - 1);
     fill(

@@ -1,6 +1,7 @@
 // Which maps over time a trace has, and where their rows come from.
 import type { TraceHeader } from "../data/api.js";
 import { traceSizes } from "../data/traceLayout.js";
+import { clamp } from "./dom.js";
 import type { HeatmapSpec } from "./heatmap.js";
 import type { Scale } from "./matrix.js";
 
@@ -45,7 +46,7 @@ export function sequencePanels(header: TraceHeader): TimePanel[] {
   };
   const probability: Partial<HeatmapSpec> = { shade: sigmoid, describe: (value) => `probability of a 1: ${sigmoid(value).toFixed(4)}` };
   const output = isLogit(header)
-    ? channels("output", "Output", "as probabilities", { ...probability, most: 1 })
+    ? channels("output", "Output", "as probabilities, faint where no answer counts", { ...probability, most: 1 })
     : channels("output", "Output", "", {}, "signed");
   return [channels("input", "Input", ""), channels("target", "Target", ""), output].filter(({ rowNames }) => rowNames.length > 0);
 }
@@ -74,7 +75,7 @@ function weightPanels(header: TraceHeader): TimePanel[] {
             sources: [{ tensor: `debug.${tensor}`, from: 0, count: cells.length }],
             rowNames: cells.map((cell) => `cell ${cell}`),
             rowTicks: cells.map(String),
-            more: { rowHeight: 7, mostHeight: 140 },
+            more: { rowHeight: 7, mostHeight: clamp(2 * cells.length, 140, 260) },
             ...more,
           },
         ]
