@@ -212,8 +212,9 @@ describePages("the dashboard of a run", (open) => {
     expect(value).toBe(float32Text(tensors.get("debug.visible_memory")?.data[(11 * slots + 5) * 20 + 4] ?? Number.NaN));
     const [, link] = await hover(page, "link_matrix", 1, 0, slots, slots);
     expect(link).toBe(float32Text(tensors.get("debug.link_matrix")?.data[11 * slots * slots + slots] ?? Number.NaN));
-    expect((await hover(page, "write_weights", 7, 7, 8, STEPS))[0]).toBe("cell 7, step 7");
-    await page.getByText("8 of 5000", { exact: true }).waitFor();
+    expect((await hover(page, "write_weights", 7, 7, 16, STEPS))[0]).toBe("cell 7, step 7");
+    await page.getByText("8 of 5,000", { exact: true }).waitFor();
+    await page.getByText("Of 5,000 cells 16 are shown, among them all that this sequence uses.").waitFor();
   });
 
   test("several layers: each of them can be looked at", async () => {
@@ -260,9 +261,24 @@ describePages("the dashboard of a run", (open) => {
       { name: "half the cells", length: 8, accuracy: 0.97 },
       { name: "as is", length: 80, accuracy: 0.91 },
     ];
-    writeFileSync(join(folder, "ablation.json"), JSON.stringify({ scores }));
+    writeFileSync(join(folder, "ablation.json"), JSON.stringify({ iteration: 20000, needed: true, scores }));
     await page.getByText("Yes: accuracy is 100 % as is and 52.1 % with its reads zeroed.").waitFor();
-    expect(await page.locator(".scores tbody tr").count()).toBe(4);
+    await page.getByText("Measured after iteration 20,000 by").waitFor();
+    expect(
+      await page
+        .locator(".scores tr")
+        .allInnerTexts()
+        .then((rows) => rows.map((row) => row.split(/\s*\t\s*/))),
+    ).toEqual([
+      ["length", "as is", "reads zeroed", "half the cells"],
+      ["8", "100 %", "52.1 %", "97 %"],
+      ["80", "91 %", "–", "–"],
+    ]);
+    writeFileSync(
+      join(folder, "ablation.json"),
+      JSON.stringify({ needed: false, scores: scores.map((score) => ({ ...score, accuracy: 0.99 })) }),
+    );
+    await page.getByText("No, the answers do without it: accuracy is 99 % as is and 99 % with its reads zeroed.").waitFor();
   });
 
   test.each([

@@ -1,6 +1,6 @@
 // The dashboard of a run: put together here, filled by what the server tells.
 import type { RunSummary } from "../data/api.js";
-import { figure } from "../data/numbers.js";
+import { figure, thousands } from "../data/numbers.js";
 import { fill, h } from "../view/dom.js";
 import { themeSwitch } from "../view/theme.js";
 import { UsePanel } from "../view/usePanel.js";
@@ -60,7 +60,7 @@ function describe({ config, problem }: RunSummary): string {
   const layers = Number(of("numLayers") ?? 1);
   return [
     task?.name,
-    `${model?.type?.toUpperCase()} of ${of("nrCells")} cells × ${of("cellSize")}, ${of("readHeads")} heads`,
+    `${model?.type?.toUpperCase()} of ${thousands(Number(of("nrCells")))} cells × ${of("cellSize")}, ${of("readHeads")} ${of("readHeads") === 1 ? "head" : "heads"}`,
     `${layers > 1 ? `${layers} layers, ` : ""}${String(of("rnnType") ?? "").toUpperCase()} ${of("hiddenSize")}`,
     training?.optim === undefined ? undefined : `${training.optim}, ${figure(Number(training.lr))}`,
     training?.batch_size === undefined ? undefined : `batches of ${training.batch_size}`,

@@ -12,7 +12,12 @@ export class MemorySection {
   readonly element: HTMLElement;
   readonly #view: MemoryView;
   readonly #choice = h("select", { "aria-label": "Iteration" });
-  readonly #empty = h("p", { class: "muted empty" }, "No sequence has been recorded yet. One is with every summary of the training.");
+  readonly #label = h("label", { hidden: true }, "after iteration", this.#choice);
+  readonly #empty = h(
+    "p",
+    { class: "muted empty" },
+    "No sequence has been recorded yet. One is recorded with every summary of the training.",
+  );
   #memories: readonly number[] = [];
   #shown: number | undefined;
   #isBusy = false;
@@ -23,12 +28,7 @@ export class MemorySection {
     this.element = h(
       "section",
       { class: "panel", "aria-labelledby": "memory-title" },
-      h(
-        "div",
-        { class: "panel-head" },
-        h("h2", { id: "memory-title" }, "One sequence, step by step"),
-        h("label", {}, "after iteration", this.#choice),
-      ),
+      h("div", { class: "panel-head" }, h("h2", { id: "memory-title" }, "One sequence, step by step"), this.#label),
       this.#empty,
       this.#view.element,
     );
@@ -38,6 +38,7 @@ export class MemorySection {
   show({ memories }: RunSummary): void {
     const [chosen, before] = [this.#choice.value, this.#memories];
     this.#memories = memories;
+    this.#label.hidden = memories.length === 0;
     if (memories.join() !== before.join()) {
       const newest = memories.at(-1);
       const options = [...memories].reverse().map((iteration) => h("option", { value: iteration }, thousands(iteration)));

@@ -12,7 +12,7 @@ const LEAST_POINTS = 200;
 const charts = [
   { field: "loss", title: "Loss" },
   { field: "accuracy", title: "Accuracy", range: [0, 1], show: percent },
-  { field: "maxLength", title: "Curriculum length", isStepped: true },
+  { field: "maxLength", title: "Longest sequence", isStepped: true, isWhole: true },
   { field: "gradNorm", title: "Gradient norm" },
   { field: "learningRate", title: "Learning rate", isStepped: true },
   { field: "iterationsPerSecond", title: "Iterations a second" },

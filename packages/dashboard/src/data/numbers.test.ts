@@ -10,20 +10,24 @@ test("a float32 as the shortest decimal that is itself", () => {
 });
 
 test("figures for axes", () => {
-  expect([0, 0.5, 0.0123, 0.00012, 12.34, 345.6, 12345, 2.5e6].map(figure)).toEqual([
+  expect([0, 0.5, 0.0123, 0.005, 0.00012, 0.00001, 12.34, 345.6, 12345, 2.5e6, 1e10, -0.089].map(figure)).toEqual([
     "0",
     "0.5",
     "0.012",
-    "1.2e−4",
+    "0.005",
+    "0.00012",
+    "1e−5",
     "12.3",
     "346",
     "12,345",
-    "2.50e6",
+    "2.5e6",
+    "1e10",
+    "−0.089",
   ]);
 });
 
-test("100 % is all of it", () => {
-  expect([0, 0.5, 0.9996, 0.99999, 1].map(percent)).toEqual(["0 %", "50 %", "99.9 %", "99.9 %", "100 %"]);
+test("100 % is all of it, and nothing is rounded up", () => {
+  expect([0, 0.5, 0.9668, 0.9996, 0.99999, 1].map(percent)).toEqual(["0 %", "50 %", "96.6 %", "99.9 %", "99.9 %", "100 %"]);
 });
 
 test("durations", () => {

@@ -9,16 +9,20 @@ export function float32Text(value: number): string {
   return String(value);
 }
 
-/** For axes and tiles: three or four significant digits, thousands apart. */
+/** For axes and tiles: two to four significant digits, thousands apart. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return String(value);
-  const size = Math.abs(value);
-  if (size >= 1e6) return value.toExponential(2).replace("e+", "e");
-  if (size >= 1000) return thousands(Math.round(value));
-  if (size >= 100) return value.toFixed(0);
-  if (size >= 10) return trimmed(value.toFixed(1));
-  if (size >= 0.01 || size === 0) return trimmed(value.toFixed(3));
-  return value.toExponential(1).replace("e-", "e−");
+  return value < 0 ? `−${sizeText(-value)}` : sizeText(value);
+}
+
+function sizeText(size: number): string {
+  if (size >= 1e6) return size.toExponential(2).replace(/\.?0*e\+/, "e");
+  if (size >= 1000) return thousands(Math.round(size));
+  if (size >= 100) return size.toFixed(0);
+  if (size >= 10) return trimmed(size.toFixed(1));
+  if (size >= 0.1 || size === 0) return trimmed(size.toFixed(3));
+  if (size >= 1e-4) return String(Number(size.toPrecision(2)));
+  return size.toExponential(1).replace("e-", "e−").replace(".0e", "e");
 }
 
 /** 12345 → "12,345" */
@@ -26,9 +30,9 @@ export function thousands(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** 1 is 100 %, and nothing less is. */
+/** Never rounded up, as on the command line: 1 is 100 %, and nothing less is. */
 export function percent(fraction: number): string {
-  const tenths = fraction < 1 ? Math.min(999, Math.round(fraction * 1000)) : 1000;
+  const tenths = Math.floor(fraction * 1000 + 1e-9);
   return `${tenths % 10 === 0 ? tenths / 10 : (tenths / 10).toFixed(1)} %`;
 }
 

@@ -15,6 +15,8 @@ export interface ChartSpec {
   readonly range?: readonly [number, number];
   /** Drawn as steps, not smoothed: it is set, not measured. */
   readonly isStepped?: boolean;
+  /** Only whole numbers occur. */
+  readonly isWhole?: boolean;
   readonly show?: (value: number) => string;
   saveCsv(): void;
   /** The reader wants to see these iterations; undefined: all. */
@@ -39,6 +41,13 @@ const SERIES = 4;
 const FONT = "11px system-ui, sans-serif";
 const SYNC = "iterations";
 const ZOOM = 0.6;
+/** So few points are marked, or a single one would not be seen. */
+const MARKED = 24;
+/** Distances between the ticks of an axis of whole numbers. */
+const WHOLE_STEPS = steps(0, 15);
+/** The same for a loss that explodes: the chart's own end at 1e32. */
+const HUGE_STEPS = steps(30, 308);
+const HUGE = 1e32;
 
 export class LineChart {
   readonly element: HTMLElement;
@@ -77,7 +86,7 @@ export class LineChart {
   show(lines: readonly ChartLine[], options: ChartOptions): void {
     this.#lines = lines;
     this.#options = options;
-    const shape = JSON.stringify([lines.map(({ name }) => name), options.isLog, options.isSmoothed]);
+    const shape = JSON.stringify([lines.map(({ name }) => name), options.isLog, options.isSmoothed, this.#isHuge()]);
     const data = this.#data();
     this.#empty.hidden = data[0].length > 0;
     if (shape !== this.#shape || this.#plot === undefined) {
@@ -108,6 +117,10 @@ export class LineChart {
         );
   }
 
+  #isHuge(): boolean {
+    return this.#lines.some(({ metrics }) => metrics.series[this.spec.field]?.max.some((value) => value !== null && value > HUGE));
+  }
+
   #build(): void {
     this.#plot?.destroy();
     this.#plot = undefined;
@@ -119,7 +132,7 @@ export class LineChart {
 
   #plotOptions(): uPlot.Options {
     const { isLog } = this.#options;
-    const { range, show = figure } = this.spec;
+    const { range, isWhole, show = figure } = this.spec;
     const axis = { font: FONT, stroke: cssColor("muted"), grid: { stroke: cssColor("line"), width: 1 }, ticks: { show: false } };
     return {
       width: this.width,
@@ -132,11 +145,13 @@ export class LineChart {
         y: isLog ? { distr: 3 } : { range: (_, low, high) => yRange(low, high, range) },
       },
       axes: [
-        { ...axis, size: 26, space: 64, values: (_, ticks) => ticks.map((tick) => shortCount(tick)) },
+        { ...axis, size: 26, space: 64, incrs: WHOLE_STEPS, values: (_, ticks) => ticks.map((tick) => shortCount(tick)) },
         {
           ...axis,
+          ...(isLog && { grid: { ...axis.grid, filter: powersOfTen } }),
           size: 46,
           space: 28,
+          ...((isWhole === true || this.#isHuge()) && { incrs: isWhole === true ? WHOLE_STEPS : HUGE_STEPS }),
           values: (_, ticks) => ticks.map((tick) => (tick === null || (isLog && !isPowerOfTen(tick)) ? "" : show(tick))),
         },
       ],
@@ -163,7 +178,7 @@ export class LineChart {
     const line: uPlot.Series = {
       stroke: color,
       width: 1.75,
-      points: { show: false },
+      points: { show: (plot) => plot.data[0].length <= MARKED, size: 5, fill: color, width: 0 },
       spanGaps: true,
       ...(paths !== undefined && { paths }),
     };
@@ -277,6 +292,11 @@ export class LineChart {
 
 type Value = number | undefined;
 
+/** 1, 2, 5, 10, … from one power of ten to another. */
+function steps(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => [1, 2, 5].map((step) => step * 10 ** (from + i))).flat();
+}
+
 /** A little room above and below; a line that never changes gets some too. */
 function yRange(low: number | null, high: number | null, fixed: readonly [number, number] | undefined): uPlot.Range.MinMax {
   if (low === null || high === null) return [0, 1];
@@ -284,6 +304,11 @@ function yRange(low: number | null, high: number | null, fixed: readonly [number
   const least = low > 0 && low < high * 0.5 ? 0 : low;
   const room = (high - least) * 0.06 || Math.abs(high) * 0.1 || 1;
   return [least === 0 ? 0 : least - room, high + room];
+}
+
+/** Lines at 1, 10, 100 only: those between would fill the chart. */
+function powersOfTen(_: uPlot, ticks: number[]): (number | null)[] {
+  return ticks.map((tick) => (isPowerOfTen(tick) ? tick : null));
 }
 
 function isPowerOfTen(value: number): boolean {

@@ -71,7 +71,8 @@ export class StateView {
       const values = loader?.at(step);
       if (values === undefined) continue; // comes in a moment
       this.#positions = data.row("debug.read_positions", step, this.#layer);
-      map.show({ rows: panel.rows, columns: panel.columns, values }, `at step ${step}`);
+      const isEmpty = values.every((value) => value === 0);
+      map.show({ rows: panel.rows, columns: panel.columns, values }, `at step ${step}${isEmpty ? ", all 0" : ""}`);
       map.element.dataset.step = String(step);
       weights?.show(this.#weightsNow(data, step));
       if (weights !== undefined) weights.element.dataset.step = String(step);
