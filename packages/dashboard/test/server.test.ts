@@ -103,6 +103,19 @@ describe("a run's folder", () => {
     expect(all.body.length).toBe(4 * (tensors.get("input")?.data.length ?? 0));
   });
 
+  test("gives several tensors at once, one after the other", async () => {
+    const whole = async (names: string) => (await ask(dashboard.url, `/api/runs/0/memory/200/whole?names=${names}`)).body;
+    const one = async (name: string) => (await ask(dashboard.url, `/api/runs/0/memory/200/${name}`)).body;
+    expect(await whole("debug.usage_vector,input,mask")).toEqual(
+      Buffer.concat([await one("debug.usage_vector"), await one("input"), await one("mask")]),
+    );
+    const status = async (names: string) => (await ask(dashboard.url, `/api/runs/0/memory/200/whole?names=${names}`)).status;
+    expect(await status("input,debug.nothing")).toBe(404);
+    expect(await status("")).toBe(404);
+    expect(await status("../config.json,input")).toBe(404);
+    expect(await status(Array(33).fill("input").join(","))).toBe(400);
+  });
+
   test("of a large memory gives the cells that were used, and says which", async () => {
     writeSyntheticMemory(folder, 300, { model: "sam", cells: 5000, cellSize: 3, heads: 2, length: 6 });
     const { cells } = await json<TraceHeader>(dashboard.url, "/api/runs/0/memory/300");

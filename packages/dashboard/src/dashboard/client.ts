@@ -1,6 +1,7 @@
 // Asks the server.
 import type { MetricsQuery, RunSummary, SampledMetrics, TraceHeader } from "../data/api.js";
 import type { Trace } from "../data/trace.js";
+import { sizeOf } from "../data/traceLayout.js";
 
 /** Relative to the page, so that it may lie in any folder. */
 const API = new URL("api/", document.baseURI);
@@ -25,13 +26,27 @@ export const metricsCsvAddress = (run: number): string => new URL(`runs/${run}/m
 /** What the memory did at an iteration; undefined when it is not kept any more. */
 export async function fetchTrace(run: number, iteration: number): Promise<Trace | undefined> {
   const path = `runs/${run}/memory/${iteration}`;
-  const header = await ask(path);
-  if (header === undefined) return undefined;
+  const answer = await ask(path);
+  if (answer === undefined) return undefined;
+  const header = (await answer.json()) as TraceHeader;
   return {
-    header: (await header.json()) as TraceHeader,
+    header,
     async rows(name, from, to) {
       const response = await ask(`${path}/${name}?from=${from}&to=${to}`);
       return response === undefined ? undefined : new Float32Array(await response.arrayBuffer());
+    },
+    async whole(names) {
+      const response = await ask(`${path}/whole?names=${names.join(",")}`);
+      if (response === undefined) return undefined;
+      const values = new Float32Array(await response.arrayBuffer());
+      const tensors = new Map<string, Float32Array>();
+      let from = 0;
+      for (const name of names) {
+        const size = sizeOf(name, header);
+        tensors.set(name, values.subarray(from, from + size));
+        from += size;
+      }
+      return tensors;
     },
   };
 }

@@ -9,6 +9,8 @@ export interface Trace {
    * @returns undefined where the tensor is not there (any more)
    */
   rows(name: string, from: number, to: number): Promise<Float32Array | undefined>;
+  /** All rows of some of the header's tensors. @returns undefined where they are not there (any more) */
+  whole(names: readonly string[]): Promise<ReadonlyMap<string, Float32Array> | undefined>;
 }
 
 /** A trace whose tensors are at hand. */
@@ -27,5 +29,11 @@ export class LocalTrace implements Trace {
     if (tensor === undefined) return undefined;
     const width = tensor.data.length / (tensor.shape[0] ?? 1);
     return pickCells(tensor.data.subarray(from * width, to * width), axesOf(name, this.header), this.header.cells);
+  }
+
+  async whole(names: readonly string[]): Promise<ReadonlyMap<string, Float32Array> | undefined> {
+    const rows = await Promise.all(names.map((name) => this.rows(name, 0, this.header.tensors[name]?.[0] ?? 0)));
+    if (rows.includes(undefined)) return undefined;
+    return new Map(names.map((name, i) => [name, rows[i] as Float32Array]));
   }
 }

@@ -75,6 +75,13 @@ export function axesOf(name: string, header: TraceHeader): readonly Axis[] {
   }
 }
 
+/** Values that a tensor has in all, of the header's cells only. */
+export function sizeOf(name: string, header: TraceHeader): number {
+  const cells = header.cells?.length;
+  const width = axesOf(name, header).reduce((product, { kind, size }) => product * (kind === "cell" ? (cells ?? size) : size), 1);
+  return width * (header.tensors[name]?.[0] ?? 0);
+}
+
 /** More cells than this can't be told apart on a screen, nor scrubbed through. */
 export const MOST_CELLS = 512;
 /** A memory of so many cells is shown whole, used or not. */

@@ -1,10 +1,11 @@
-// Tells open pages what changed (server-sent events). Looks at the run's files once a second, and only while somebody listens.
+// Tells open pages what changed (server-sent events). Looks at the run's files every other second, and only while somebody listens:
+// what page and server do then is taken from training, where that has all processors busy.
 import type { ServerResponse } from "node:http";
 import type { RunReader } from "./runReader.js";
 
-const LOOK_EVERY_MS = 1000;
+const LOOK_EVERY_MS = 2000;
 /** A word now and then, so that connections in between are not taken for dead. */
-const WORD_EVERY_LOOKS = 15;
+const WORD_EVERY_LOOKS = 8;
 
 export class Events {
   readonly #runs: readonly RunReader[];

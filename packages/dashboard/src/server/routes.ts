@@ -5,7 +5,7 @@ import { csvLine } from "../data/csv.js";
 import type { MetricsTable } from "../data/metricsTable.js";
 import { sampleMetrics } from "../data/sampleMetrics.js";
 import type { Events } from "./events.js";
-import { MOST_BYTES } from "./memoryFile.js";
+import { type MemoryFile, MOST_BYTES } from "./memoryFile.js";
 import type { PageFile } from "./pageFiles.js";
 import type { RunReader } from "./runReader.js";
 
@@ -30,10 +30,13 @@ const routes: readonly (readonly [RegExp, Answer])[] = [
   [new RegExp(`^${RUN}/metrics$`), sendMetrics],
   [new RegExp(`^${RUN}/metrics\\.csv$`), sendMetricsCsv],
   [new RegExp(`^${MEMORY}$`), sendHeader],
+  [new RegExp(`^${MEMORY}/whole$`), sendWhole],
   [new RegExp(`^${MEMORY}/([a-z_]{1,40}(?:\\.[a-z_]{1,40})?)$`), sendRows],
 ];
 
 const MOST_POINTS = 4000;
+/** More than any page asks for. */
+const MOST_TENSORS = 32;
 
 export async function answer(site: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const [path = "", search = ""] = (request.url ?? "").split("?", 2);
@@ -100,27 +103,60 @@ function* csvPieces(table: MetricsTable): Generator<string> {
   }
 }
 
-async function sendHeader(site: Site, response: ServerResponse, _: URLSearchParams, run?: string, iteration?: string): Promise<void> {
-  const file = await runAt(site, run).memory(Number(iteration));
-  if (file === undefined) throw new NotFound("no memory of this iteration; only the newest are kept");
-  await file.close();
-  sendJson(response, file.header);
-}
-
-async function sendRows(site: Site, response: ServerResponse, query: URLSearchParams, ...parts: string[]): Promise<void> {
-  const [run, iteration, name = ""] = parts;
+/** Does something with the memory file of an iteration, and closes it. */
+async function withMemory<T>(site: Site, [run, iteration]: readonly string[], use: (file: MemoryFile) => Promise<T> | T): Promise<T> {
   const file = await runAt(site, run).memory(Number(iteration));
   if (file === undefined) throw new NotFound("no memory of this iteration; only the newest are kept");
   try {
-    const from = numberIn(query, "from") ?? 0;
-    const rows = await file.rows(name, from, Math.max(from, numberIn(query, "to") ?? Number.POSITIVE_INFINITY));
-    if (rows === undefined) throw new NotFound("no such tensor in this file");
-    if (rows === "too large") throw new BadRequest(`ask for fewer rows at once: at most ${MOST_BYTES} bytes are sent`);
-    response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": rows.byteLength });
-    response.end(Buffer.from(rows.buffer, rows.byteOffset, rows.byteLength));
+    return await use(file);
   } finally {
     await file.close();
   }
+}
+
+async function sendHeader(site: Site, response: ServerResponse, _: URLSearchParams, ...parts: string[]): Promise<void> {
+  sendJson(response, await withMemory(site, parts, ({ header }) => header));
+}
+
+async function sendRows(site: Site, response: ServerResponse, query: URLSearchParams, ...parts: string[]): Promise<void> {
+  const from = numberIn(query, "from") ?? 0;
+  const to = Math.max(from, numberIn(query, "to") ?? Number.POSITIVE_INFINITY);
+  const rows = await withMemory(site, parts, (file) => rowsOf(file, parts[2] ?? "", from, to));
+  sendFloats(response, [rows]);
+}
+
+/** All rows of several tensors, one after the other: what a page shows over time, at once. */
+async function sendWhole(site: Site, response: ServerResponse, query: URLSearchParams, ...parts: string[]): Promise<void> {
+  const names = (query.get("names") ?? "").split(",");
+  if (names.length > MOST_TENSORS) throw new BadRequest(`ask for fewer tensors at once: at most ${MOST_TENSORS}`);
+  const all = await withMemory(site, parts, async (file) => {
+    const tensors: Float32Array[] = [];
+    let bytes = 0;
+    for (const name of names) {
+      const rows = await rowsOf(file, name, 0, Number.POSITIVE_INFINITY);
+      bytes += rows.byteLength;
+      if (bytes > MOST_BYTES) throw tooLarge();
+      tensors.push(rows);
+    }
+    return tensors;
+  });
+  sendFloats(response, all);
+}
+
+async function rowsOf(file: MemoryFile, name: string, from: number, to: number): Promise<Float32Array> {
+  const rows = await file.rows(name, from, to);
+  if (rows === undefined) throw new NotFound("no such tensor in this file");
+  if (rows === "too large") throw tooLarge();
+  return rows;
+}
+
+const tooLarge = () => new BadRequest(`ask for fewer rows at once: at most ${MOST_BYTES} bytes are sent`);
+
+function sendFloats(response: ServerResponse, tensors: readonly Float32Array[]): void {
+  const pieces = tensors.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength));
+  const bytes = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+  response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": bytes.length });
+  response.end(bytes);
 }
 
 /** @throws {BadRequest} for anything but a whole number or a fraction, 0 or more */

@@ -25,9 +25,8 @@ export class TimeData {
     const named = panels.flatMap(({ sources }) => sources.map(({ tensor }) => tensor));
     const names = new Set([...named, "mask", "target", "output", "debug.write_weights", "debug.read_weights"]);
     const present = [...names].filter((name) => name in trace.header.tensors);
-    const values = await Promise.all(present.map((name) => trace.rows(name, 0, trace.header.tensors[name]?.[0] ?? 0)));
-    if (values.some((rows) => rows === undefined)) return undefined;
-    return new TimeData(trace, steps, layers, new Map(present.map((name, i) => [name, values[i] as Float32Array])));
+    const tensors = await trace.whole(present);
+    return tensors && new TimeData(trace, steps, layers, tensors);
   }
 
   /** A panel's values, a row each, a column each step. Of several layers the one that is asked for. */
