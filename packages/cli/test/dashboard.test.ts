@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { afterAll, describe, expect, test } from "vitest";
 import { tiny, until, Workplace } from "./command.js";
 
@@ -24,6 +26,31 @@ describe("dashboard", () => {
     const { child } = place.start(["dashboard", "run", "--quiet"]);
     expect(await summaryFrom(child)).toMatchObject({ name: "run", live: false });
     child.kill("SIGTERM");
+  });
+
+  test("training goes on alike whoever looks: pages that read, don't read, or are closed", async () => {
+    const flags = ["train", "copy", ...tiny, "-iterations", "400", "-check_freq", "400", "-summarize_freq", "20", "--no-stop_when_solved"];
+    const { child, ended } = place.start([...flags, "--dashboard", "--out", "watched"]);
+    let text = "";
+    child.stdout?.on("data", (chunk: string) => (text += chunk));
+    await until(() => /http:\S+\//.test(text), "an address");
+    const { host, port } = new URL(/http:\S+\//.exec(text)?.[0] ?? "");
+    const listen = () => {
+      const socket = connect(Number(port), "127.0.0.1").on("error", () => undefined);
+      socket.write(`GET /api/events HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      return socket;
+    };
+    const deaf = Array.from({ length: 5 }, () => listen().pause());
+    const closed = Array.from({ length: 5 }, listen);
+    await until(() => closed.every(({ bytesRead }) => bytesRead > 0) || child.exitCode !== null, "events");
+    for (const socket of closed) socket.destroy();
+    const { code, stderr } = await ended;
+    for (const socket of deaf) socket.destroy();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+
+    await place.run(...flags, "--quiet", "--out", "alone");
+    const weights = (run: string) => readFileSync(place.path(run, "checkpoints", "step-400.safetensors"));
+    expect(weights("watched").equals(weights("alone"))).toBe(true);
   });
 
   test("of no run is an error", async () => {

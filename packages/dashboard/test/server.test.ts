@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   mkdirSync,
@@ -45,6 +46,20 @@ function ask(url: string, path: string, headers: Record<string, string> = {}, me
     });
     sent.on("error", reject);
     sent.end();
+  });
+}
+
+/** Sends bytes as they are. @returns the status of the answer; NaN where the connection ends without one */
+function statusOf(url: string, text: string): Promise<number> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    socket.setEncoding("latin1").on("data", (piece: string) => {
+      answer += piece;
+      if (answer.includes("\r\n")) socket.destroy();
+    });
+    socket.on("error", () => undefined).on("close", () => resolve(Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? Number.NaN)));
+    socket.write(text);
   });
 }
 
@@ -162,9 +177,43 @@ describe("a run's folder", () => {
     ]) {
       expect((await ask(dashboard.url, path)).status, path).toBe(404);
     }
+    for (const query of ["from=0.5", "to=1.5", "from=1e3", "to=-1"]) {
+      expect((await ask(dashboard.url, `/api/runs/0/memory/200/input?${query}`)).status, query).toBe(400);
+    }
     for (const query of ["points=x", "from=-1", "to=1e9", "smoothing=NaN", "points=0x10"]) {
       expect((await ask(dashboard.url, `/api/runs/0/metrics?${query}`)).status, query).toBe(400);
     }
+  });
+
+  test("the same number asked for a thousand times is sent once, and unknown ones not at all", async () => {
+    const fields = ["__proto__", "constructor", ...Array(1000).fill("loss"), "nothing"].join(",");
+    const { series } = await json<SampledMetrics>(dashboard.url, `/api/runs/0/metrics?fields=${fields}&points=999999999999999`);
+    expect(Object.keys(series)).toEqual(["loss"]);
+    const { iteration } = await json<SampledMetrics>(dashboard.url, "/api/runs/0/metrics?points=0&from=900&to=100");
+    expect(iteration).toEqual([]);
+  });
+
+  test("streams of events that nobody closes leave room for the others", async () => {
+    const { port, host } = new URL(dashboard.url);
+    const streams = Array.from({ length: 100 }, () => {
+      const stream = connect(Number(port), "127.0.0.1")
+        .on("error", () => undefined)
+        .resume();
+      stream.write(`GET /api/events HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      return stream;
+    });
+    // Those over the number of connections are turned away at first, and let in once the oldest streams have ended.
+    await expect.poll(() => streams.filter(({ destroyed }) => destroyed).length, { timeout: 5000 }).toBeGreaterThanOrEqual(32);
+    await expect
+      .poll(
+        () =>
+          ask(dashboard.url, "/api/runs/0")
+            .then(({ status }) => status)
+            .catch(() => 0),
+        { timeout: 5000 },
+      )
+      .toBe(200);
+    for (const stream of streams) stream.destroy();
   });
 
   test("pages are told of changes, those that don't listen hold nobody up", async () => {
@@ -271,9 +320,24 @@ describe("what the server refuses", () => {
       rmSync(join(linked, "memory"), { recursive: true });
       symlinkSync(join(elsewhere, "memory"), join(linked, "memory"));
       expect((await ask(server.url, "/api/runs/0/memory/5")).status).toBe(404);
+      expect((await json<RunSummary>(server.url, "/api/runs/0")).memories).toEqual([]);
     } finally {
       await server.close();
     }
+  });
+
+  test("pipes and folders under the name of a file", async () => {
+    const odd = join(root, "odd");
+    writeSyntheticRun(odd, { lines: 0, memories: [] });
+    rmSync(join(odd, "metrics.jsonl"), { force: true });
+    execFileSync("mkfifo", [join(odd, "metrics.jsonl"), join(odd, "memory", "step-1.safetensors")]);
+    mkdirSync(join(odd, "memory", "step-2.safetensors"));
+    mkdirSync(join(odd, "ablation.json"));
+    const server = await serveDashboard({ run: odd });
+    expect(await json<RunSummary>(server.url, "/api/runs/0")).toMatchObject({ lines: 0, ablation: null });
+    expect((await ask(server.url, "/api/runs/0/memory/1")).status).toBe(404);
+    expect((await ask(server.url, "/api/runs/0/memory/2")).status).toBe(404);
+    await server.close();
   });
 
   test("a run folder that is itself reached by a link is fine", async () => {
@@ -312,6 +376,27 @@ describe("what the server refuses", () => {
     expect((await ask(dashboard.url, "/api/runs/0", {}, method)).status).toBe(405);
   });
 
+  test.each([
+    ["two hosts, ours first", "GET / HTTP/1.1\r\nHost: OURS\r\nHost: example.org\r\n\r\n", 421],
+    ["two hosts, ours last", "GET / HTTP/1.1\r\nHost: example.org\r\nHost: OURS\r\n\r\n", 421],
+    ["no host", "GET / HTTP/1.0\r\n\r\n", 421],
+    ["a host that ends in a dot", "GET / HTTP/1.1\r\nHost: OURS.\r\n\r\n", 421],
+    ["two origins, ours first", "GET / HTTP/1.1\r\nHost: OURS\r\nOrigin: http://OURS\r\nOrigin: http://example.org\r\n\r\n", 403],
+    ["a null byte", "GET /\0 HTTP/1.1\r\nHost: OURS\r\n\r\n", 400],
+    ["a path of backslashes", "GET \\..\\secret.txt HTTP/1.1\r\nHost: OURS\r\n\r\n", 400],
+    ["its own address in full", "GET http://OURS/api/runs/0 HTTP/1.1\r\nHost: OURS\r\n\r\n", 400],
+    ["TRACE", "TRACE / HTTP/1.1\r\nHost: OURS\r\n\r\n", 405],
+    ["headers without end", `GET / HTTP/1.1\r\nHost: OURS\r\nX: ${"a".repeat(100_000)}\r\n\r\n`, 431],
+    ["no HTTP at all", "\x16\x03\x01\x02\x00\x01\r\n\r\n", 400],
+  ])("on the wire: %s", async (_, text, status) => {
+    expect(await statusOf(dashboard.url, text.replaceAll("OURS", host))).toBe(status);
+    expect((await ask(dashboard.url, "/api/runs/0")).status).toBe(200);
+  });
+
+  test("on the wire: CONNECT, which gets no answer but the end", async () => {
+    expect(await statusOf(dashboard.url, `CONNECT example.org:80 HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).toBeNaN();
+  });
+
   test("connections from anywhere but this machine", async () => {
     const { port } = new URL(dashboard.url);
     const outside = Object.values(networkInterfaces()).flatMap((addresses) =>
@@ -336,7 +421,16 @@ describe("the page's own files", () => {
     const { status, headers, body } = await ask(server.url, "/", { host: new URL(own).host, origin: own });
     expect(status).toBe(200);
     expect(headers["content-security-policy"]).toMatch(/default-src 'none'; script-src 'self' 'wasm-unsafe-eval'/);
+    expect(headers["content-security-policy"]).not.toMatch(/'unsafe-(inline|eval)'|blob:|\*/);
     expect(headers["x-content-type-options"]).toBe("nosniff");
+    for (const path of ["/api/runs/0", "/api/runs/0/metrics", "/api/runs/0/memory/1", "/nothing"]) {
+      expect((await ask(server.url, path)).headers, path).toMatchObject({
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "cross-origin-resource-policy": "same-origin",
+        "content-security-policy": headers["content-security-policy"],
+      });
+    }
     for (const [, path] of body.toString().matchAll(/(?:src|href)="\.(\/assets\/[^"]+)"/g)) {
       expect((await ask(server.url, path as string)).status, path).toBe(200);
     }

@@ -6,6 +6,8 @@ import type { RunReader } from "./runReader.js";
 const LOOK_EVERY_MS = 2000;
 /** A word now and then, so that connections in between are not taken for dead. */
 const WORD_EVERY_LOOKS = 8;
+/** Only pages in sight listen. More than so many would take all of the server's connections: then the oldest is let go. */
+export const MOST_LISTENERS = 32;
 
 export class Events {
   readonly #runs: readonly RunReader[];
@@ -26,6 +28,8 @@ export class Events {
     }
     response.write("retry: 2000\n\n");
     this.#listeners.set(response, []);
+    const [oldest] = this.#listeners.keys();
+    if (this.#listeners.size > MOST_LISTENERS) oldest?.destroy();
     response.on("close", () => this.#listeners.delete(response));
     this.#schedule(0);
   }
@@ -62,7 +66,7 @@ export class Events {
     for (const response of told) {
       const heard = [...(this.#listeners.get(response) ?? [])];
       heard[index] = print;
-      if (this.#listeners.has(response)) this.#listeners.set(response, heard);
+      if (this.#listeners.has(response)) this.#listeners.set(response, heard); // stays in its place
     }
   }
 

@@ -9,11 +9,13 @@ export interface Refusal {
 
 /** @returns why a request is refused, or undefined */
 export function refusal(request: IncomingMessage, port: number): Refusal | undefined {
-  const { method, headers, url } = request;
+  const { method, headers, headersDistinct, url } = request;
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
   if (port === 80) hosts.push("127.0.0.1", "localhost");
   if (method !== "GET" && method !== "HEAD") return { status: 405, reason: "only GET and HEAD" };
-  if (!hosts.includes(headers.host?.toLowerCase() ?? "")) return { status: 421, reason: "not a host of this server" };
+  // Two hosts: Node would take the first, something in between perhaps the last.
+  if (headersDistinct.host?.length !== 1 || !hosts.includes(headers.host?.toLowerCase() ?? ""))
+    return { status: 421, reason: "not a host of this server" };
   if (headers.origin !== undefined && !hosts.some((host) => headers.origin === `http://${host}`)) {
     return { status: 403, reason: "not for pages of other origins" };
   }

@@ -63,7 +63,8 @@ function runAt({ runs }: Site, index: string | undefined): RunReader {
 
 async function sendMetrics(site: Site, response: ServerResponse, query: URLSearchParams, run?: string): Promise<void> {
   const table = await runAt(site, run).metrics();
-  const fields = (query.get("fields") ?? "loss").split(",").filter((name) => table.names.includes(name));
+  const asked = new Set((query.get("fields") ?? "loss").split(",")); // each of them once, however often it was asked for
+  const fields = table.names.filter((name) => asked.has(name));
   const sampled = sampleMetrics(table, {
     fields,
     from: numberIn(query, "from"),
@@ -119,8 +120,8 @@ async function sendHeader(site: Site, response: ServerResponse, _: URLSearchPara
 }
 
 async function sendRows(site: Site, response: ServerResponse, query: URLSearchParams, ...parts: string[]): Promise<void> {
-  const from = numberIn(query, "from") ?? 0;
-  const to = Math.max(from, numberIn(query, "to") ?? Number.POSITIVE_INFINITY);
+  const from = wholeIn(query, "from") ?? 0;
+  const to = Math.max(from, wholeIn(query, "to") ?? Number.POSITIVE_INFINITY);
   const rows = await withMemory(site, parts, (file) => rowsOf(file, parts[2] ?? "", from, to));
   sendFloats(response, [rows]);
 }
@@ -165,6 +166,13 @@ function numberIn(query: URLSearchParams, name: string): number | undefined {
   if (text === null) return undefined;
   if (!/^\d{1,15}(\.\d{1,20})?$/.test(text)) throw new BadRequest(`${name} must be a number of 0 or more`);
   return Number(text);
+}
+
+/** @throws {BadRequest} for anything but a whole number, 0 or more */
+function wholeIn(query: URLSearchParams, name: string): number | undefined {
+  const value = numberIn(query, name);
+  if (value !== undefined && !Number.isSafeInteger(value)) throw new BadRequest(`${name} must be a whole number`);
+  return value;
 }
 
 function sendFile(response: ServerResponse, { type, bytes, immutable }: PageFile): void {

@@ -1,6 +1,6 @@
 // A run's folder, read for the page. Nothing in it is ever written; whatever is missing, torn or in the midst of being written is
 // shown as not there yet.
-import { readdir, realpath } from "node:fs/promises";
+import { lstat, readdir, realpath } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { RunFolder } from "engram/node";
 import type { Ablation, AblationScore, RunConfig, RunSummary } from "../data/api.js";
@@ -82,7 +82,11 @@ export class RunReader {
   }
 
   async #memories(): Promise<number[]> {
-    const names = await readdir(join(this.path, "memory")).catch(() => []);
+    const folder = join(this.path, "memory");
+    const isOwn = await lstat(folder)
+      .then((stats) => stats.isDirectory())
+      .catch(() => false); // and no link that leads elsewhere
+    const names = isOwn ? await readdir(folder).catch(() => []) : [];
     return names
       .map((name) => Number(STEP.exec(name)?.[1] ?? Number.NaN))
       .filter((iteration) => Number.isSafeInteger(iteration))
