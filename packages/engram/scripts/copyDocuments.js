@@ -1,4 +1,7 @@
 // Puts the repository's README and licence beside a package's package.json, so that they are published with it. npm runs it in that folder.
-import { copyFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 
-for (const name of ["README.md", "LICENSE"]) copyFileSync(new URL(`../../../${name}`, import.meta.url), name);
+const from = (name) => new URL(`../../../${name}`, import.meta.url);
+copyFileSync(from("LICENSE"), "LICENSE");
+// The picture is the repository's alone: a package has no docs folder for it.
+writeFileSync("README.md", readFileSync(from("README.md"), "utf8").replace(/<picture>.*?<\/picture>\n+/s, ""));

@@ -53,9 +53,14 @@ describe("what is in it", () => {
     expect(paths).toEqual(expect.arrayContaining(["package.json", "README.md", "LICENSE", "dist/index.js", "dist/index.d.ts"]));
     expect(paths.filter((path) => !/^(package\.json|README\.md|LICENSE|dist\/[\w/.]+(\.js|\.d\.ts))$/.test(path))).toEqual([]);
     expect(paths.filter((path) => path.includes(".test."))).toEqual([]);
-    for (const name of ["README.md", "LICENSE"]) {
-      expect(readFileSync(join(installed, name), "utf8")).toBe(readFileSync(join(root, name), "utf8"));
-    }
+    const inPackage = (name: string) => readFileSync(join(installed, name), "utf8");
+    const inRepository = (name: string) => readFileSync(join(root, name), "utf8");
+    expect(inPackage("LICENSE")).toBe(inRepository("LICENSE"));
+    // The README without its picture, whose files are not published.
+    const lines = inRepository("README.md").split("\n");
+    const [first, last] = [lines.indexOf("<picture>"), lines.indexOf("</picture>")];
+    expect(inPackage("README.md")).toBe([...lines.slice(0, first), ...lines.slice(last + 2)].join("\n"));
+    expect(inPackage("README.md")).not.toMatch(/<img|<source|!\[/);
     console.log(`size: ${kB(packed.size)} packed, ${kB(packed.unpackedSize)} unpacked, ${paths.length} files`);
   });
 
