@@ -9,7 +9,6 @@ const CHUNK = 1 << 20;
 export class MetricsFile {
   readonly #folder: string;
   #table = new MetricsTable();
-  #decoder = new TextDecoder();
   #inode = -1;
   #offset = 0;
   #reading: Promise<MetricsTable> | undefined;
@@ -37,7 +36,7 @@ export class MetricsFile {
         const { bytesRead } = await file.handle.read(buffer, 0, Math.min(CHUNK, size - this.#offset), this.#offset);
         if (bytesRead === 0) break;
         this.#offset += bytesRead;
-        this.#table.append(this.#decoder.decode(buffer.subarray(0, bytesRead), { stream: true }));
+        this.#table.append(buffer.subarray(0, bytesRead));
       }
       return this.#table;
     } finally {
@@ -47,7 +46,6 @@ export class MetricsFile {
 
   #startOver(inode: number): MetricsTable {
     this.#table = new MetricsTable();
-    this.#decoder = new TextDecoder();
     this.#inode = inode;
     this.#offset = 0;
     return this.#table;
