@@ -130,4 +130,25 @@ describe.each(fedBack)("$type $options", ({ type, options }) => {
     const gradients = gradientsOf(chunked);
     for (const [name, { data }] of gradientsOf(whole)) expect(gradients.get(name)?.data, name).toBeClose(data, REORDERED);
   });
+
+  test.each([{}, { recompute: true }])("no gradient reaches a memory that the call emptied (%o)", (more) => {
+    const model = make(more);
+    for (const options of [{ resetExperience: true }, { resetExperience: true, passThroughMemory: false }]) {
+      model.forward(randomTensor([5, 9, 3], 1), randomState(model, 5, 2), options);
+      const { stateGrad } = model.backward(randomTensor([5, 9, 3], 3), { stateGrad: randomStateGradient(model, 5, 4) });
+      for (const [name, { data }] of dense(stateGrad)) {
+        const isZero = data.every((value) => value === 0);
+        expect(isZero, name).toBe(name.startsWith("memory."));
+      }
+    }
+  });
+
+  test("stateGrad names every part that carries a gradient, where the memory was passed by too", () => {
+    const model = make();
+    const names = [...randomStateGradient(model, 5, 4).keys()].sort();
+    for (const passThroughMemory of [true, false]) {
+      model.forward(randomTensor([5, 2, 3], 1), randomState(model, 5, 2), { passThroughMemory });
+      expect([...model.backward(randomTensor([5, 2, 3], 3)).stateGrad.keys()].sort()).toEqual(names);
+    }
+  });
 });

@@ -7,7 +7,7 @@ import type { DropoutKey, Pass, Schedule } from "./frame.js";
 import type { Network } from "./network.js";
 import { type ShardGradients, ShardSequence, type ShardSnapshot } from "./shardSequence.js";
 import type { CallShape, ScheduleCache, ShardRange } from "./shards.js";
-import { fieldOfRange, joinFields, onlyDense, type Residence, rangesOf, type State, type StateTensor } from "./state.js";
+import { fieldOfRange, joinFields, onlyDense, type Residence, rangesOf, type State, type StateTensor, zeroField } from "./state.js";
 
 /** Steps of a pass that keeps nothing for going back: enough for full products, few enough to stay small for any T. */
 const UNRECORDED_STEPS = 32;
@@ -43,6 +43,8 @@ export class Sequences implements Residence {
   /** The state whose content the latest call left in the shards (`step` may have moved it on elsewhere since: see `isAt`). */
   holds: State | undefined;
   private call: Call | undefined;
+  /** Whether the latest call emptied the memories it began with: no gradient reaches those. */
+  private wasReset = false;
   /** Each shard's schedule of one step of streaming, found at the first. */
   private stepSchedules: Schedule[] = [];
   /** With `recompute`, the states each shard started its passes with. */
@@ -94,6 +96,7 @@ export class Sequences implements Residence {
   /** Makes `state` (undefined: empty) the state the next call goes on from. The state that lay here is copied out. */
   enter(state: State | undefined): void {
     const isHere = this.isAt(state);
+    this.wasReset = false;
     this.leave();
     if (isHere) return;
     const snapshots = state?.shards();
@@ -105,6 +108,7 @@ export class Sequences implements Residence {
   }
 
   resetMemories(): void {
+    this.wasReset = true;
     for (const shard of this.shards) shard.clearMemories();
   }
 
@@ -236,7 +240,7 @@ export class Sequences implements Residence {
 
   /**
    * The gradients of the state the latest call began with, after `backward`.
-   * @param given those that `backward` was given: a memory that was passed by hands its own on unchanged
+   * @param given those that `backward` was given: a memory that was passed by hands its own on unchanged, one that was emptied none
    */
   stateGradients(given: ReadonlyMap<string, StateTensor> | undefined): Map<string, StateTensor> {
     const { network, batch } = this;
@@ -250,9 +254,9 @@ export class Sequences implements Residence {
         if (!network.memory.gradientFields.includes(name)) continue;
         const key = `memory.${m}.${name}`;
         const fields = parts.map((part) => part.memories[m]?.get(name)).filter((field) => field !== undefined);
-        const kept = given?.get(key);
-        if (fields.length > 0) joined.set(key, joinFields([batch, ...shape], fields));
-        else if (kept !== undefined) joined.set(key, kept);
+        if (this.wasReset) joined.set(key, zeroField([batch, ...shape], network.memory.hasClock));
+        else if (fields.length > 0) joined.set(key, joinFields([batch, ...shape], fields));
+        else joined.set(key, given?.get(key) ?? zeroField([batch, ...shape], network.memory.hasClock));
       }
     }
     return joined;

@@ -229,6 +229,11 @@ export function joinFields(shape: readonly number[], parts: readonly FieldValues
   return joinSparse(shape, (parts as readonly (readonly SparseTensor[])[]).flat());
 }
 
+/** A field that is zero everywhere, in the form that a dense or a sparse memory gives. */
+export function zeroField(shape: readonly number[], sparse: boolean): StateTensor {
+  return sparse ? joinSparse(shape, []) : joinDense(shape, []);
+}
+
 /** The part of a batch's tensor that belongs to the elements of a range. */
 export function fieldOfRange(tensor: StateTensor, { from, count }: ShardRange): FieldValues {
   const inner = tensor.shape.slice(1);
