@@ -8,7 +8,7 @@ import { SAM } from "../src/models/sam.js";
 import { SDNC } from "../src/models/sdnc.js";
 import { State } from "../src/models/state.js";
 import { type Tensor, tensor, zeros } from "../src/tensor.js";
-import { bits, gradientsOf, modelTypes, randomTensor, resultBits, smallModel } from "./wholeModels.js";
+import { bits, dense, gradientsOf, modelTypes, randomState, randomTensor, resultBits, smallModel } from "./wholeModels.js";
 
 /** Anything a JavaScript caller might pass. */
 // biome-ignore lint/suspicious/noExplicitAny: the point is to pass what the types forbid
@@ -141,6 +141,17 @@ const backwardCases: Case[] = [
     ShapeError,
     /backward: stateGrad: .*memory\.0\.memory.*positions/,
   ],
+  [
+    "a sparse position twice",
+    (m) =>
+      m.backward(good(), {
+        stateGrad: new Map([
+          ["memory.0.memory", { shape: [2, 6, 3], positions: Int32Array.of(1, 2, 0, 0, 3, 1, 1, 2, 0), values: Float32Array.of(1, 2, 3) }],
+        ]),
+      }),
+    ShapeError,
+    /backward: stateGrad: memory\.0\.memory must have each position once, has \[1, 2, 0\] twice/,
+  ],
 ];
 
 const stepCases: Case[] = [
@@ -162,11 +173,14 @@ const stepCases: Case[] = [
     /step: out.*O = .*3.*got \[1, 4\]/,
   ],
   ["an out of no tensor", (m) => m.step(zeros([1, 3]), m.initialState(1), anything([0, 0, 0])), ShapeError, /step: out/],
+  ["an out of nested arrays", (m) => m.step(zeros([1, 3]), m.initialState(1), anything([[0, 0, 0]])), ShapeError, /step: out.*nested/],
   ["a batch size of 0", (m) => m.initialState(0), ShapeError, /initialState: batchSize.*1 or more.*got 0/],
   ["no batch size", (m) => m.initialState(anything(undefined)), ShapeError, /initialState: batchSize.*got undefined/],
 ];
 
 const stateCases: Case[] = [
+  ["no model", () => State.from(anything(null), new Map()), StateError, /State\.from: model must be a DNC, SAM or SDNC, got null/],
+  ["tensors before the model", () => State.from(anything(new Map()), anything({})), StateError, /State\.from: model must be.*got object/],
   ["no Map", (m) => State.from(m, anything({})), StateError, /State\.from: .*Map/],
   ["nothing", (m) => State.from(m, new Map()), StateError, /State\.from: .*batch size/],
   [
@@ -245,25 +259,25 @@ describe.each(modelTypes)("%s", (type) => {
     expect(() => model.backward(zeros([1, 2, 3]), { of: anything(c) })).toThrow(/gone back through already/);
   });
 
-  test("stateGrad read after the tape was used again, or the model disposed, is a StateError and not another's numbers", () => {
-    const model = smallModel(type);
-    const backOnce = () => {
-      model.forward(good());
-      return model.backward(good());
+  test("stateGrad is the caller's own: read after the tape was used again, or the model disposed, it says the same", () => {
+    const [model, prompt] = [smallModel(type), smallModel(type)];
+    const start = randomState(model, 2, 3);
+    const backOnce = (from: Model, seed: number) => {
+      from.forward(randomTensor([2, 3, 3], seed), start);
+      return from.backward(good());
     };
-    const late = backOnce();
-    const read = backOnce();
-    expect(() => late.stateGrad).toThrow(StateError);
-    const kept = read.stateGrad;
-    const last = backOnce();
-    expect(read.stateGrad).toBe(kept);
+    const wanted = [1, 2].map((seed) => bits(dense(backOnce(prompt, seed).stateGrad)));
+    const [first, second] = [backOnce(model, 1), backOnce(model, 2)];
+    expect(bits(dense(first.stateGrad))).toEqual(wanted[0]);
     model.dispose();
-    expect(() => last.stateGrad).toThrow(StateError);
+    expect(bits(dense(second.stateGrad))).toEqual(wanted[1]);
+    expect(second.stateGrad).toBe(second.stateGrad);
   });
 
   test("a disposed model says so at every call", () => {
     const model = smallModel(type);
     const state = model.initialState(2);
+    const view = model.parameters().get("output.bias");
     model.dispose();
     model.dispose();
     const calls = [
@@ -273,9 +287,15 @@ describe.each(modelTypes)("%s", (type) => {
       () => model.parameters(),
       () => model.stateDict(),
       () => model.zeroGrad(),
+      () => model.initialState(2),
+      () => State.from(model, state.tensors()),
+      () => view?.data,
     ];
     for (const call of calls) expect(call).toThrow(/disposed/);
     for (const call of calls) expect(call).toThrow(EngramError);
+    expect(model.memoryUsage()).toMatchObject({ weights: 0, sequences: 0, total: 0 });
+    expect(model.memoryUsage().peak).toBeGreaterThan(0);
+    expect(model.numParameters).toBe(smallModel(type).numParameters);
   });
 });
 

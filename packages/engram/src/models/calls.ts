@@ -28,6 +28,6 @@ export interface BackwardOptions {
 
 export interface BackwardResult {
   readonly inputGrad: Tensor;
-  /** Gradient with respect to the state the call began with; read it before the next forward. A sparse memory's parts are sparse. */
+  /** Gradient with respect to the state the call began with. A sparse memory's parts are sparse. */
   readonly stateGrad: Map<string, StateTensor>;
 }

@@ -24,11 +24,13 @@ const forwardOptions = [...forwardFlags, "lengths"];
 export abstract class Model {
   /** All options, resolved. */
   readonly config: ModelConfig;
-  /** @internal */
-  core: Core;
+  /** Number of weights. */
+  readonly numParameters: number;
+  /** Let go of when disposed, with all its memory. */
+  private heldCore: Core | undefined;
   private readonly tapes: Tapes;
   private isTraining = true;
-  private isDisposed = false;
+  private peakBytes = 0;
   private trainingForwards = 0;
   private stepOutput: Tensor | undefined;
 
@@ -37,8 +39,15 @@ export abstract class Model {
     options: DNCOptions,
   ) {
     this.config = resolveOptions(type, options);
-    this.core = new Core(Engine.create(), type, this.config, createMemory(type, this.config));
+    this.heldCore = new Core(Engine.create(), type, this.config, createMemory(type, this.config));
+    this.numParameters = this.network.weightCount;
     this.tapes = new Tapes(this.config.maxTapes);
+  }
+
+  /** @internal */
+  get core(): Core {
+    if (this.heldCore === undefined) throw this.disposedError();
+    return this.heldCore;
   }
 
   /** @internal */
@@ -149,8 +158,8 @@ export abstract class Model {
    * @throws {ShapeError} for a wrong shape or a value that is not finite; {StateError} for a state of another model
    */
   step(input: Tensor, state: State, out?: Tensor): Tensor {
-    const { core, config } = this;
-    if (this.isDisposed) throw this.disposedError("step");
+    const core = this.live("step");
+    const { config } = this;
     this.checkState("step", state, undefined);
     const batch = state.batchSize;
     const data = this.checkStepInput(input, batch);
@@ -185,10 +194,6 @@ export abstract class Model {
     this.live("zeroGrad").weights.zeroGradients();
   }
 
-  get numParameters(): number {
-    return this.network.weightCount;
-  }
-
   /** Copies of the weights by state-dict name. */
   stateDict(): Map<string, Tensor> {
     return this.live("stateDict").weights.copies();
@@ -201,15 +206,17 @@ export abstract class Model {
 
   /** The empty state of `batchSize` elements. */
   initialState(batchSize: number): State {
+    const where = this.where("initialState");
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-      throw new ShapeError(`${this.where("initialState")}: batchSize must be a whole number of 1 or more, got ${batchSize}`);
+      throw new ShapeError(`${where}: batchSize must be a whole number of 1 or more, got ${batchSize}`);
     }
     return emptyState(this.stateLayout, batchSize);
   }
 
-  /** Bytes by purpose, now, and at most since construction. */
+  /** Bytes by purpose, now (none once disposed), and at most since construction. */
   memoryUsage(): { weights: number; gradients: number; packed: number; sequences: number; staging: number; total: number; peak: number } {
-    const { core } = this;
+    const core = this.heldCore;
+    if (core === undefined) return { weights: 0, gradients: 0, packed: 0, sequences: 0, staging: 0, total: 0, peak: this.peakBytes };
     const { arena } = core.engine;
     const sequences = core.evaluation.bytes + this.tapes.bytes;
     const staging = core.input.bytes + core.output.bytes;
@@ -218,16 +225,17 @@ export abstract class Model {
 
   /** Frees the engine's memory. States stay readable; any further call is an EngramError. Never needed to keep memory bounded. */
   dispose(): void {
-    if (this.isDisposed) return;
+    if (this.heldCore === undefined) return;
+    this.peakBytes = this.memoryUsage().peak;
     this.core.evaluation.dispose();
     this.tapes.dispose();
-    this.isDisposed = true;
+    this.heldCore = undefined;
   }
 
   /** @internal the core, for as long as it is not disposed */
   live(call: string): Core {
-    if (this.isDisposed) throw this.disposedError(call);
-    return this.core;
+    if (this.heldCore === undefined) throw this.disposedError(call);
+    return this.heldCore;
   }
 
   /** @internal moves to another engine, with weights and gradients; the states that lie in the old one are copied out, its tapes are gone */
@@ -236,7 +244,7 @@ export abstract class Model {
     const gradients = this.core.weights.array("gradients", { offset: 0, count: this.numParameters } as Parameter).slice();
     this.core.evaluation.dispose();
     this.tapes.dispose();
-    this.core = new Core(engine, this.type, this.config, this.network.memory);
+    this.heldCore = new Core(engine, this.type, this.config, this.network.memory);
     this.core.weights.load(weights);
     this.core.weights.array("gradients", { offset: 0, count: this.numParameters } as Parameter).set(gradients);
   }
@@ -251,12 +259,12 @@ export abstract class Model {
   }
 
   private where(call: string): string {
-    if (this.isDisposed) throw this.disposedError(call);
+    if (this.heldCore === undefined) throw this.disposedError(call);
     return `${this.type.toUpperCase()}.${call}`;
   }
 
-  private disposedError(call: string): EngramError {
-    return new EngramError(`${this.type.toUpperCase()}.${call}: this model was disposed; make a new one`);
+  private disposedError(call?: string): EngramError {
+    return new EngramError(`${this.type.toUpperCase()}${call === undefined ? "" : `.${call}`}: this model was disposed; make a new one`);
   }
 
   private views(of: "values" | "gradients"): Map<string, Tensor> {
@@ -269,7 +277,7 @@ export abstract class Model {
     return {
       shape: parameter.shape,
       get data() {
-        const { core } = model;
+        const core = model.live("parameters");
         if (kept === undefined || kept.buffer !== core.engine.memory.buffer) kept = core.weights.array(of, parameter);
         return kept;
       },
@@ -320,6 +328,8 @@ export abstract class Model {
   }
 
   private checkStepOutput(out: Tensor, batch: number): Tensor {
+    if (Array.isArray(out))
+      throw new ShapeError(`${this.where("step")}: out must be a tensor to write to, not nested arrays: make it with zeros(shape)`);
     return checkTensor(`${this.where("step")}: out`, out, [
       { letter: "B", size: batch },
       { letter: "O", size: this.config.outputSize, from: "outputSize" },

@@ -12,7 +12,8 @@ export interface Tape {
   call: Call | undefined;
   /** The input, for running forward again with `recompute`. */
   input: Float32Array | undefined;
-  uses: number;
+  /** What the latest backward gave: its state gradient may still lie in the sequences. */
+  unread: WeakRef<BackwardResult> | undefined;
 }
 
 export class Tapes {
@@ -28,8 +29,9 @@ export class Tapes {
   /** A tape to record a forward on: a new one while there are fewer than `maxTapes`, else the one longest unused. */
   next(open: () => Sequences): Tape {
     const reused = this.tapes.length < this.most ? undefined : this.tapes.shift();
-    const tape = reused ?? { sequences: open(), result: undefined, call: undefined, input: undefined, uses: 0 };
+    const tape = reused ?? { sequences: open(), result: undefined, call: undefined, input: undefined, unread: undefined };
     this.tapes.push(tape);
+    settle(tape);
     tape.result = undefined; // what it kept is about to be overwritten
     return tape;
   }
@@ -53,8 +55,8 @@ export class Tapes {
 
   dispose(): void {
     for (const tape of this.tapes) {
+      settle(tape);
       tape.sequences.dispose();
-      tape.uses++; // a stateGrad not read yet is gone
     }
     this.tapes.length = 0;
   }
@@ -65,21 +67,24 @@ export function keepOn(tape: Tape, result: ForwardResult, call: Call, input: Flo
   tape.result = result;
   tape.call = call;
   tape.input = call.recompute > 0 ? input.slice() : undefined;
-  tape.uses++;
 }
 
-/** What backward gives. The state's gradient is read when it is asked for, while the tape still has it. */
+/** What backward gives. The state's gradient is read when it is asked for, or else before the tape that has it is written again. */
 export function backwardResult(tape: Tape, inputGrad: Tensor, given: ReadonlyMap<string, StateTensor> | undefined): BackwardResult {
-  const uses = tape.uses;
   let read: Map<string, StateTensor> | undefined;
-  return {
+  const result = {
     inputGrad,
     get stateGrad() {
-      if (read === undefined && tape.uses !== uses) {
-        throw new StateError("backward: stateGrad must be read before the next forward: that has overwritten it");
-      }
       read ??= tape.sequences.stateGradients(given);
       return read;
     },
   };
+  tape.unread = new WeakRef(result);
+  return result;
+}
+
+/** Reads the state's gradient for a caller who may still ask for it: one who let go of the result never will. */
+function settle(tape: Tape): void {
+  void tape.unread?.deref()?.stateGrad;
+  tape.unread = undefined;
 }
