@@ -1,7 +1,7 @@
 // A State is a value: what it says never changes after it was returned, whatever the model does later.
 import { describe, expect, test } from "vitest";
 import { StateError } from "../src/errors.js";
-import { State } from "../src/models/state.js";
+import { type SparseStateTensor, State } from "../src/models/state.js";
 import type { Tensor } from "../src/tensor.js";
 import { seeded } from "./random.js";
 import { bits, elementsOf, modelTypes, randomState, randomTensor, resultBits, smallModel } from "./wholeModels.js";
@@ -80,6 +80,13 @@ describe.each(modelTypes)("%s", (type) => {
     },
   );
 
+  test("State.from takes sparse tensors in any order", () => {
+    const model = smallModel(type);
+    const state = randomState(model, 10, 3);
+    const reversed = new Map([...state.sparseTensors()].map(([name, tensor]) => [name, "data" in tensor ? tensor : backToFront(tensor)]));
+    expect(bits(State.from(model, reversed).tensors())).toEqual(bits(state.tensors()));
+  });
+
   test("controllerHidden, memory and readVectors show the tensors of tensors()", () => {
     const model = smallModel(type, { numLayers: 2, numHiddenLayers: 2, shareMemory: false });
     const state = randomState(model, 3, 5);
@@ -137,6 +144,17 @@ describe.each(modelTypes)("%s", (type) => {
     expect(resultBits(model.forward(input, state))).toEqual(want);
   });
 });
+
+/** The same tensor with its last value first. */
+function backToFront({ shape, positions, values }: SparseStateTensor): SparseStateTensor {
+  const rank = shape.length;
+  const rows = Array.from(values.keys()).reverse();
+  return {
+    shape,
+    positions: Int32Array.from(rows.flatMap((row) => [...positions.subarray(row * rank, (row + 1) * rank)])),
+    values: Float32Array.from(rows, (row) => values[row] as number),
+  };
+}
 
 /** What a fuzzed model did, told to a second one that only ever sees states as tensors. */
 interface Known {

@@ -13,7 +13,7 @@ import type {
   MemoryTape,
   SparseTensor,
 } from "./memory.js";
-import { LoadedState } from "./sparseFromTensors.js";
+import { checkClock, LoadedState } from "./sparseFromTensors.js";
 import { SparseLayout } from "./sparseLayout.js";
 import { type ElementState, elementsOf, newSnapshot, snapshotClock } from "./sparseState.js";
 import { SparseTape } from "./sparseTape.js";
@@ -60,6 +60,7 @@ export class SparseMemory implements Memory {
   snapshotFromTensors(tensors: ReadonlyMap<string, FieldValues>, batch: number, clock: number | undefined): MemorySnapshot {
     const states = Array.from({ length: batch }, (_, element) => new LoadedState(this.layout, tensors, element));
     const latest = states.reduce((largest, state) => Math.max(largest, state.latestAccess), 0);
+    if (clock !== undefined) checkClock(clock, latest);
     const snapshot = newSnapshot(
       this.layout,
       clock ?? latest,

@@ -12,6 +12,14 @@ import type { ElementState, Words } from "./sparseState.js";
 /** With 2^24 cells, a last access and a cell still fit one float64 exactly (see `fillOrder`), and the clock has room to go on. */
 const LARGEST_ACCESS = 2 ** 29;
 
+/** @throws {StateError} for a clock that no state has, given the largest last access of a batch */
+export function checkClock(clock: number, latest: number): void {
+  if (Number.isInteger(clock) && clock >= latest && clock <= LARGEST_ACCESS) return;
+  throw new StateError(
+    `a clock counts accesses, a whole number from the largest last_access (${latest}) to ${LARGEST_ACCESS}, got ${clock}: leave it out to have it at the largest last_access`,
+  );
+}
+
 interface Listed {
   readonly cell: number;
   readonly weight: number;

@@ -68,6 +68,11 @@ describe("a memory of 2^24 cells", () => {
     expect(memory.sparseFromSnapshot(snapshot, "write_weights", 0).positions).toHaveLength(0);
   });
 
+  test.each([-1, 6, 7.5, 2 ** 30])("has no clock of %d after a last access of 7", (clock) => {
+    expect(() => memory.snapshotFromTensors(fields, 1, clock)).toThrow(StateError);
+    expect(() => memory.snapshotFromTensors(fields, 1, clock)).toThrow(`last_access (7) to 536870912, got ${clock}`);
+  });
+
   test("is not written out cell by cell", () => {
     const snapshot = memory.snapshotFromTensors(fields, 1, undefined);
     expect(() => memory.tensorFromSnapshot(snapshot, "memory")).toThrow(StateError);

@@ -1,6 +1,7 @@
 // The state of a model between calls, as a value: what it says never changes after it was returned (`step` on that very state
 // aside). Its content is either kept here, as ordinary garbage-collected data, or still lies in the engine that computed it, until
 // something else is about to be written there.
+import { StateError } from "../errors.js";
 import type { FieldValues, MemorySnapshot, SparseTensor } from "../memory/memory.js";
 import { sizeOf, type Tensor } from "../tensor.js";
 import { controllerTensors, decodeController, encodeController } from "./controllerState.js";
@@ -47,10 +48,13 @@ export class State {
   /**
    * A state from tensors named as `tensors()` or `sparseTensors()` name them. Only a sparse memory's clock may be missing: it is then
    * the largest last access of the batch.
-   * @throws {StateError} for a name this model does not have, or one that is missing; {ShapeError} for a wrong shape or a value that is not finite
+   * @throws {StateError} for a name this model does not have, one that is missing, or values that no state has; {ShapeError} for a wrong
+   * shape or a value that is not finite
    */
   static from(model: HasStates, tensors: ReadonlyMap<string, StateTensor>): State {
-    const layout = model.stateLayout;
+    const layout = model?.stateLayout;
+    if (layout === undefined)
+      throw new StateError(`State.from: model must be a DNC, SAM or SDNC, got ${model === null ? "null" : typeof model}`);
     const batch = checkWholeState("State.from: tensors", layout, tensors);
     const ranges = rangesOf(layout, batch);
     const dense = onlyDense(tensors);

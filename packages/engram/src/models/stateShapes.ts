@@ -76,14 +76,29 @@ function checkStateTensor(what: string, tensor: StateTensor, shape: readonly num
   throw new ShapeError(`${what} must be finite, got ${values[bad]} at [${at.join(", ")}]`);
 }
 
-/** Every row of positions must lie within the shape: what lies outside would be written where it does not belong. */
+/** Every row of positions must lie within the shape, and be there once: what lies outside would be written where it does not belong. */
 function checkPositions(what: string, positions: Int32Array, count: number, shape: readonly number[]): void {
   const rank = shape.length;
   if (!(positions instanceof Int32Array) || positions.length !== count * rank) {
     throw new ShapeError(`${what} must have positions [${count}, ${rank}] in an Int32Array, one row for each of its values`);
   }
+  const rowAt = (i: number) => `[${positions.subarray(i * rank, (i + 1) * rank).join(", ")}]`;
   const bad = positions.findIndex((position, i) => position < 0 || position >= (shape[i % rank] as number));
-  if (bad < 0) return;
-  const row = positions.subarray(bad - (bad % rank), bad - (bad % rank) + rank);
-  throw new ShapeError(`${what} is ${describeShape(shape)} and has no position [${row.join(", ")}]`);
+  if (bad >= 0) throw new ShapeError(`${what} is ${describeShape(shape)} and has no position ${rowAt(Math.floor(bad / rank))}`);
+  const twice = repeatedRow(positions, count, rank);
+  if (twice >= 0) throw new ShapeError(`${what} must have each position once, has ${rowAt(twice)} twice: add the two values up`);
+}
+
+/** A row of positions that is there twice, or −1. Rows in order, as a state gives them, are not sorted for it. */
+function repeatedRow(positions: Int32Array, count: number, rank: number): number {
+  const compare = (a: number, b: number) => {
+    let axis = 0;
+    while (axis < rank - 1 && positions[a * rank + axis] === positions[b * rank + axis]) axis++;
+    return (positions[a * rank + axis] as number) - (positions[b * rank + axis] as number);
+  };
+  let ordered = 1;
+  while (ordered < count && compare(ordered - 1, ordered) < 0) ordered++;
+  if (ordered >= count) return -1;
+  const rows = Uint32Array.from({ length: count }, (_, i) => i).sort(compare);
+  return rows.find((row, i) => i > 0 && compare(rows[i - 1] as number, row) === 0) ?? -1;
 }
