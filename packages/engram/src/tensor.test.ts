@@ -30,7 +30,18 @@ test("what is not a tensor is a ShapeError that says why", () => {
   expect(() => tensor([[1, 2], 3])).toThrow(ShapeError);
   expect(() => tensor([[1, "2"]] as never)).toThrow(ShapeError);
   expect(() => tensor([[[1]], [[[2]]]])).toThrow(ShapeError);
-  expect(() => tensor(["1"] as never, [1])).toThrow("tensor: elements must be numbers, got string");
+  expect(() => tensor(["1"] as never, [1])).toThrow("tensor: elements must be numbers, got string at [0]");
+  // biome-ignore lint/suspicious/noSparseArray: a hole is one of the things that come
+  expect(() => tensor([1, , 3] as never)).toThrow("tensor: elements must be numbers, got undefined at [1]");
+  expect(() => tensor(new BigInt64Array(2) as never, [2])).toThrow("tensor: elements must be numbers, got bigint at [0]");
+  for (const data of [null, undefined, 5, "12", {}]) {
+    expect(() => tensor(data as never, [2])).toThrow(ShapeError);
+    expect(() => tensor(data as never, [2])).toThrow(/^tensor: data must be nested arrays or an array of numbers, got /);
+  }
+  for (const shape of [[2 ** 40], [2 ** 20, 2 ** 20]]) {
+    expect(() => zeros(shape)).toThrow(ShapeError);
+    expect(() => zeros(shape)).toThrow("needs 4398046511104 bytes");
+  }
   for (const shape of [[-1], [1.5], [Number.NaN], [2 ** 27, 2 ** 27], 3, undefined, ["2"]]) {
     expect(() => zeros(shape as never)).toThrow(/^zeros: shape must be an array of non-negative integers, got /);
   }

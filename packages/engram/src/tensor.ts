@@ -23,6 +23,8 @@ export function sizeOf(shape: readonly number[]): number {
  * @throws {ShapeError} when the shape is not one, or does not fit the data, or arrays of one level differ in length
  */
 export function tensor(data: NestedNumbers | ArrayLike<number>, shape?: readonly number[]): Tensor {
+  if (!isList(data))
+    throw new ShapeError(`tensor: data must be nested arrays or an array of numbers, got ${data === null ? "null" : typeof data}`);
   const isNested = Array.isArray(data) && Array.isArray(data[0]);
   const found = isNested ? nestedShape(data) : [data.length];
   const wanted = shape === undefined ? found : checkedShape("tensor", shape);
@@ -32,7 +34,7 @@ export function tensor(data: NestedNumbers | ArrayLike<number>, shape?: readonly
     throw new ShapeError(`tensor: shape [${wanted.join(", ")}] needs ${sizeOf(wanted)} numbers, got ${got}`);
   }
   if (!isNested) return { data: copyOfNumbers(data as ArrayLike<number>), shape: wanted };
-  const values = new Float32Array(sizeOf(wanted));
+  const values = newValues("tensor", wanted);
   flattenInto(values, 0, data, wanted, 0);
   return { data: values, shape: wanted };
 }
@@ -40,7 +42,7 @@ export function tensor(data: NestedNumbers | ArrayLike<number>, shape?: readonly
 /** A tensor of zeros. */
 export function zeros(shape: readonly number[]): Tensor {
   const checked = checkedShape("zeros", shape);
-  return { data: new Float32Array(sizeOf(checked)), shape: checked };
+  return { data: newValues("zeros", checked), shape: checked };
 }
 
 let normalSource: Engine | undefined;
@@ -55,7 +57,7 @@ const NORMAL_STREAM = 0x6e6f726d;
 export function randn(shape: readonly number[], seed: number): Tensor {
   const checked = checkedShape("randn", shape);
   if (!Number.isSafeInteger(seed)) throw new ConfigError(`randn: seed must be a safe integer, got ${seed}`);
-  const data = new Float32Array(sizeOf(checked));
+  const data = newValues("randn", checked);
   normalSource ??= Engine.create();
   const engine = normalSource;
   const buffer = engine.allocate(4 * Math.min(data.length, NORMALS_AT_A_TIME));
@@ -103,10 +105,28 @@ function flattenInto(out: Float32Array, at: number, data: unknown, shape: readon
   return end;
 }
 
+function isList(data: unknown): data is ArrayLike<unknown> {
+  return typeof data === "object" && data !== null && "length" in data && typeof data.length === "number";
+}
+
 function copyOfNumbers(data: ArrayLike<number>): Float32Array {
-  if (Array.isArray(data)) {
-    const stranger = data.find((value) => typeof value !== "number");
-    if (stranger !== undefined) throw new ShapeError(`tensor: elements must be numbers, got ${typeof stranger}`);
+  const values = newValues("tensor", [data.length]);
+  if (data instanceof Float32Array) values.set(data);
+  else {
+    for (let i = 0; i < data.length; i++) {
+      const value: unknown = data[i];
+      if (typeof value !== "number") throw new ShapeError(`tensor: elements must be numbers, got ${typeof value} at [${i}]`);
+      values[i] = value;
+    }
   }
-  return Float32Array.from(data);
+  return values;
+}
+
+function newValues(caller: string, shape: readonly number[]): Float32Array {
+  try {
+    return new Float32Array(sizeOf(shape));
+  } catch (cause) {
+    const bytes = 4 * sizeOf(shape);
+    throw new ShapeError(`${caller}: shape [${shape.join(", ")}] needs ${bytes} bytes, more than one array can have here`, { cause });
+  }
 }
