@@ -1,5 +1,6 @@
 // How a call looks from outside: batch first or time first, tensors or nested arrays, outputs of another size, one step or many.
 import { describe, expect, test } from "vitest";
+import { StateError } from "../src/errors.js";
 import { State } from "../src/models/state.js";
 import type { Tensor } from "../src/tensor.js";
 import {
@@ -92,6 +93,16 @@ describe.each(modelTypes)("%s", (type) => {
     const { debug } = smallModel(type, { debug: true }).forward(randomTensor([1, 2, 3], 1), undefined, { passThroughMemory: false });
     for (const { shape } of debug?.values() ?? []) expect(shape[0]).toBe(0);
     expect(debug).toBeInstanceOf(Map);
+  });
+
+  test("debug of more than 1 GiB is refused before anything changed, with its size", () => {
+    const model = smallModel(type, { nrCells: type === "dnc" ? 8192 : 2 ** 24, debug: true });
+    const input = randomTensor([1, type === "dnc" ? 5 : 3, 3], 1);
+    const refused = [() => model.forward(input), () => model.eval().forward(input)];
+    for (const call of refused) expect(call).toThrow(StateError);
+    for (const call of refused) expect(call).toThrow(/forward: debug of [35] accesses takes 1\d{3} MiB and may take 1024/);
+    const { debug } = model.forward(input, undefined, { passThroughMemory: false });
+    expect(debug?.size).toBe(0);
   });
 
   test("resetExperience empties memory and clock and keeps controller state and read vectors", () => {

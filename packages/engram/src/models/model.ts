@@ -94,6 +94,8 @@ export abstract class Model {
     const [batch, steps] = batchFirst ? [first, second] : [second, first];
     const lengths = checkLengths(where, options.lengths, batch, steps);
     if (state !== undefined) this.checkState(where, state, batch);
+    const accesses = options.passThroughMemory === false ? 0 : steps * this.config.numLayers;
+    const recorder = debug ? new DebugRecorder(where, this.core.engine, this.network, accesses, lengths?.[0] ?? steps) : undefined;
     const at = this.core.input.put(x.data);
     checkFinite(this.core.engine, `${where}: input`, at, x.shape);
 
@@ -104,7 +106,6 @@ export abstract class Model {
     sequences.enter(state);
     if (options.resetExperience) sequences.resetMemories();
     this.core.weights.pack(call.record);
-    const recorder = debug ? new DebugRecorder(this.core.engine, this.network, lengths?.[0] ?? steps) : undefined;
     const outputSizes = [first, second, outputSize];
     const outputAt = this.core.output.zeros(sizeOf(outputSizes));
     sequences.forward(call, at, outputAt, recorder);
