@@ -12,6 +12,9 @@ const MAX_PAGES = 65536;
 export type Descriptor = keyof typeof descriptors;
 export type DescriptorFields<D extends Descriptor> = Readonly<Record<(typeof descriptors)[D][number], number>>;
 
+/** Growing costs about as much whatever it adds (and makes the garbage collector run), so it goes ahead by a quarter, at most by so many pages. */
+const MOST_PAGES_AHEAD = 1024;
+
 /** Address 0 stands for "none" in kernel arguments, and on shared memory the first bytes hold the end; blocks start after them. */
 const FIRST_BYTE = 1024;
 /** The end of shared memory lies here as an i32, in units of 64 bytes, so that it reaches 4 GiB. */
@@ -34,13 +37,13 @@ export class Engine {
 
   /** An engine on a memory of its own. */
   static create(): Engine {
-    return new Engine(new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES }), false);
+    return new Engine(newMemory({ initial: 1, maximum: MAX_PAGES }), false);
   }
 
   /** An engine on a memory that threads share; `maximumBytes` is reserved, not used. */
   static createShared(maximumBytes: number): Engine {
     const maximum = Math.min(MAX_PAGES, Math.ceil(maximumBytes / PAGE));
-    const engine = new Engine(new WebAssembly.Memory({ initial: 1, maximum, shared: true }), true);
+    const engine = new Engine(newMemory({ initial: 1, maximum, shared: true }), true);
     engine.i32(END_AT, 1)[0] = FIRST_BYTE / END_UNIT;
     return engine;
   }
@@ -126,18 +129,45 @@ export class Engine {
     try {
       // Another thread may grow a shared memory meanwhile: then there is less left to grow, or nothing.
       for (;;) {
-        const pages = Math.ceil(bytesNeeded / PAGE) - this.memory.buffer.byteLength / PAGE;
+        const present = this.memory.buffer.byteLength / PAGE;
+        const pages = Math.ceil(bytesNeeded / PAGE) - present;
         if (pages <= 0) return;
-        this.memory.grow(pages);
+        const ahead = Math.min(present >>> 2, MOST_PAGES_AHEAD);
+        if (ahead <= pages || !this.tryGrow(ahead)) this.memory.grow(pages);
       }
     } catch (cause) {
-      throw new EngramError(
-        `${Math.ceil(bytesNeeded / 2 ** 20)} MiB are needed and WebAssembly gives at most 4096 MiB (or this machine has no more): ` +
-          "lower the batch size, sequence length or nrCells, or set recompute: true",
-        "ENGINE",
-        { cause },
+      throw tooMuch(
+        `${Math.ceil(bytesNeeded / 2 ** 20)} MiB are needed and WebAssembly gives at most 4096 MiB (or this machine has no more)`,
+        cause,
       );
     }
+  }
+
+  /** Whether so many pages more could be had. */
+  private tryGrow(pages: number): boolean {
+    try {
+      this.memory.grow(pages);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function tooMuch(what: string, cause: unknown): EngramError {
+  const hint = "lower the batch size, sequence length, nrCells or the model's sizes, or set recompute: true";
+  return new EngramError(`${what}: ${hint}`, "ENGINE", { cause });
+}
+
+function newMemory(description: WebAssembly.MemoryDescriptor): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory(description);
+  } catch (cause) {
+    throw new EngramError(
+      "this process can have no further WebAssembly memory, of which each model takes one: dispose() of models no longer needed, or keep fewer",
+      "ENGINE",
+      { cause },
+    );
   }
 }
 
