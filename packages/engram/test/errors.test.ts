@@ -299,6 +299,24 @@ describe.each(modelTypes)("%s", (type) => {
   });
 });
 
+test("what does not fit into memory is an EngramError that says what to lower, and the model goes on", () => {
+  const wide = new DNC({ inputSize: 3, hiddenSize: 5, nrCells: 2 ** 24 });
+  for (const call of [() => wide.initialState(1), () => wide.initialState(2 ** 40)]) {
+    expect(call).toThrow(EngramError);
+    expect(call).toThrow(/initialState: a state of \d+ elements is larger than .*lower batchSize or nrCells/);
+  }
+  const model = new DNC({ inputSize: 3, hiddenSize: 5, nrCells: 2048 });
+  const { state } = model.forward(randomTensor([2, 3, 3], 1));
+  const want = resultBits(model.forward(randomTensor([2, 3, 3], 2), state));
+  expect(() => model.forward(zeros([20, 100, 3]), state)).toThrow(StateError);
+  expect(() => model.forward(zeros([20, 100, 3]))).toThrow(EngramError);
+  expect(() => model.forward(zeros([20, 100, 3]))).toThrow(
+    /for 1 of 5 equal parts.* 7\d{3} MiB are needed.*4096 MiB.*batch size.*recompute: true/,
+  );
+  expect(resultBits(model.forward(randomTensor([2, 3, 3], 2), state))).toEqual(want);
+  expect(() => new DNC({ inputSize: 3, hiddenSize: 40_000 })).toThrow(/MiB are needed.*the model's sizes/);
+});
+
 describe("options", () => {
   const base = { inputSize: 3, hiddenSize: 5 };
   const cases: [options: unknown, message: RegExp][] = [
@@ -327,6 +345,9 @@ describe("options", () => {
     [{ ...base, bias: 1 }, /bias must be true or false, got 1/],
     [{ ...base, batchFirst: "yes" }, /batchFirst must be true or false, got 'yes'/],
     [{ ...base, maxTapes: 0 }, /maxTapes.*got 0/],
+    [{ ...base, numLayers: 1025 }, /numLayers must be a whole number from 1 to 1024, got 1025/],
+    [{ ...base, numHiddenLayers: 0 }, /numHiddenLayers must be a whole number from 1 to 1024, got 0/],
+    [{ ...base, inputSize: 2 ** 40 }, /inputSize must be a whole number from 1 to 2147483647, got 1099511627776/],
   ];
   test.each(cases)("%o give a ConfigError", (options, message) => {
     expect(() => new DNC(anything(options))).toThrow(ConfigError);

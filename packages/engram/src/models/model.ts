@@ -211,7 +211,18 @@ export abstract class Model {
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
       throw new ShapeError(`${where}: batchSize must be a whole number of 1 or more, got ${batchSize}`);
     }
-    return emptyState(this.stateLayout, batchSize);
+    try {
+      return emptyState(this.stateLayout, batchSize);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new EngramError(
+        `${where}: a state of ${batchSize} elements is larger than this machine can hold: lower batchSize or nrCells`,
+        "ENGINE",
+        {
+          cause,
+        },
+      );
+    }
   }
 
   /** Bytes by purpose, now (none once disposed), and at most since construction. */

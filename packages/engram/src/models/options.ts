@@ -75,6 +75,9 @@ export type ModelConfig = Readonly<Required<SDNCOptions>>;
 /** 2²⁴: the largest count that float32 positions still name exactly. */
 export const MAX_CELLS = 2 ** 24;
 
+/** Layers, and cells of a layer, at most: each has objects of its own, so that some more would be no network but a full heap. */
+const MAX_DEPTH = 1024;
+
 const dncDefaults = {
   outputSize: 0,
   rnnType: "lstm",
@@ -102,7 +105,8 @@ const samDefaults = { ...dncDefaults, nrCells: 5000, readHeads: 4, sparseReads: 
 const sdncDefaults = { ...samDefaults, temporalReads: 4, temporalLinks: 8 } as const;
 const defaultsOf = { dnc: dncDefaults, sam: samDefaults, sdnc: sdncDefaults };
 
-const sizes = ["inputSize", "hiddenSize", "outputSize", "numLayers", "numHiddenLayers", "readHeads", "cellSize", "maxTapes"] as const;
+const sizes = ["inputSize", "hiddenSize", "outputSize", "readHeads", "cellSize", "maxTapes"] as const;
+const depths = ["numLayers", "numHiddenLayers"] as const;
 const sparseSizes = ["sparseReads", "temporalReads", "temporalLinks"] as const;
 const choices = { rnnType: ["lstm", "gru", "rnn"], nonlinearity: ["tanh", "relu"] } as const;
 
@@ -122,9 +126,12 @@ function checkNames(options: object, known: readonly string[]): void {
   }
 }
 
-function checkSize(name: string, value: unknown, largest = 2 ** 31 - 1): void {
+const LARGEST_SIZE = 2 ** 31 - 1;
+
+function checkSize(name: string, value: unknown, largest = LARGEST_SIZE): void {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 1 && value <= largest) return;
-  const bound = largest === MAX_CELLS ? "from 1 to 2^24 (16777216)" : "of 1 or more";
+  const isBounded = largest < LARGEST_SIZE || (typeof value === "number" && value > largest);
+  const bound = isBounded ? `from 1 to ${largest === MAX_CELLS ? `2^24 (${largest})` : largest}` : "of 1 or more";
   throw new ConfigError(`${name} must be a whole number ${bound}, got ${show(value)}`);
 }
 
@@ -170,6 +177,7 @@ export function resolveOptions(type: ModelType, options: DNCOptions | SAMOptions
   }
   if (given.outputSize === undefined) config.outputSize = config.inputSize;
   for (const name of sizes) checkSize(name, config[name]);
+  for (const name of depths) checkSize(name, config[name], MAX_DEPTH);
   checkSize("nrCells", config.nrCells, MAX_CELLS);
   for (const name of sparseSizes) checkSize(name, config[name]);
   checkTypes(config, defaults);

@@ -1,6 +1,7 @@
 // A whole batch over a sequence: its shards, one after the other, in passes of a plan. This is what a tape is made of, and what
 // evaluation and streaming run on.
 import type { Engine } from "../engine/engine.js";
+import { EngramError } from "../errors.js";
 import type { FieldValues } from "../memory/memory.js";
 import { controllerTensors, decodeController, encodeController } from "./controllerState.js";
 import type { DropoutKey, Pass, Schedule } from "./frame.js";
@@ -119,21 +120,43 @@ export class Sequences implements Residence {
   /**
    * Runs all shards over the input staged at `input` in natural order, writing the output, natural order, to `output` (zeroed before:
    * rows past an element's length are not written).
+   * @throws {EngramError} when there is too little memory, before any shard runs
    */
   forward(call: Call, input: number, output: number, watcher: AccessWatcher | undefined): void {
     this.call = call;
     this.saved = [];
     this.gradients = [];
     const bounds = passBounds(call);
+    const record = call.record && call.recompute === 0;
+    const firstSchedules = this.reserveFirst(bounds, record);
     for (const [i, shard] of this.shards.entries()) {
       this.saved.push([]);
       shard.startCall();
       for (let p = 0; p + 1 < bounds.length; p++) {
         if (call.record && call.recompute > 0) this.saved[i]?.push(shard.snapshot());
-        this.pass(shard, i, p, bounds, call.record && call.recompute === 0, input, i === 0 ? watcher : undefined);
+        const schedule = p === 0 ? (firstSchedules[i] as Schedule) : this.schedule(i, p, bounds);
+        this.pass(shard, schedule, bounds[p] as number, record, input, i === 0 ? watcher : undefined);
         this.scatter(shard, output);
       }
     }
+  }
+
+  /** Room for every shard's first pass, which is as long as any: what does not fit is let go of again, and nothing has run. */
+  private reserveFirst(bounds: readonly number[], record: boolean): Schedule[] {
+    const schedules: Schedule[] = [];
+    try {
+      for (const [i, shard] of this.shards.entries()) {
+        const schedule = this.schedule(i, 0, bounds);
+        schedules.push(schedule);
+        shard.reserve(schedule, this.passOf(0, record, undefined));
+      }
+    } catch (cause) {
+      const parts = this.shards.length;
+      this.dispose();
+      if (!(cause instanceof EngramError) || parts === 1) throw cause;
+      throw new EngramError(`for ${schedules.length} of ${parts} equal parts of the batch, ${cause.message}`, cause.code, { cause });
+    }
+    return schedules;
   }
 
   /** One time step of all shards in evaluation mode, from natural order to natural order. */
@@ -149,26 +172,25 @@ export class Sequences implements Residence {
     }
   }
 
+  private schedule(index: number, p: number, bounds: readonly number[]): Schedule {
+    return this.schedules.get(this.call as Call, this.ranges[index] as ShardRange, bounds[p] as number, bounds[p + 1] as number);
+  }
+
+  private passOf(firstStep: number, record: boolean, afterAccess: Pass["afterAccess"]): Pass {
+    const { passThroughMemory, dropout } = this.call as Call;
+    return { record, passThroughMemory, dropout, firstStep, afterAccess };
+  }
+
   private pass(
     shard: ShardSequence,
-    index: number,
-    p: number,
-    bounds: readonly number[],
+    schedule: Schedule,
+    firstStep: number,
     record: boolean,
     input: number,
     watcher: AccessWatcher | undefined,
   ): void {
-    const call = this.call as Call;
-    const [first, last] = [bounds[p] as number, bounds[p + 1] as number];
-    const schedule = this.schedules.get(call, this.ranges[index] as ShardRange, first, last);
-    const pass: Pass = {
-      record,
-      passThroughMemory: call.passThroughMemory,
-      dropout: call.dropout,
-      firstStep: first,
-      afterAccess: watcher === undefined ? undefined : (layer) => watcher.afterAccess(shard, layer),
-    };
-    shard.reserve(schedule, pass);
+    const afterAccess = watcher === undefined ? undefined : (layer: number) => watcher.afterAccess(shard, layer);
+    shard.reserve(schedule, this.passOf(firstStep, record, afterAccess));
     shard.forward(input);
   }
 
@@ -201,7 +223,7 @@ export class Sequences implements Residence {
       for (let p = bounds.length - 2; p >= 0; p--) {
         if (call.recompute > 0) {
           shard.restore(this.saved[i]?.[p] as ShardSnapshot);
-          this.pass(shard, i, p, bounds, true, input, undefined);
+          this.pass(shard, this.schedule(i, p, bounds), bounds[p] as number, true, input, undefined);
         }
         this.backwardPass(shard, addTo(i), dOutput, dInput, later);
         if (p > 0) later = shard.stateGradients();

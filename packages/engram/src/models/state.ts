@@ -173,8 +173,10 @@ export class State {
   }
 }
 
-/** The empty state. */
+/** The empty state. @throws {RangeError} when there is no room for it */
 export function emptyState(layout: StateLayout, batch: number): State {
+  // More than 4 GiB of controller state fits no engine: not even the list of its shards is to be made.
+  if (4 * layout.floats(batch) > 2 ** 32) throw new RangeError(`${batch} elements`);
   const ranges = rangesOf(layout, batch);
   return new State(
     layout,
