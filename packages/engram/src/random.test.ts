@@ -91,6 +91,7 @@ test("bad arguments are ConfigErrors", () => {
   for (const seed of [1.5, Number.NaN, 2 ** 53]) expect(() => new Random(seed)).toThrow(ConfigError);
   for (const stream of [-1, 0.5, 2 ** 32]) expect(() => new Random(1, stream)).toThrow(ConfigError);
   expect(() => Random.from({ seed: 1, stream: 0, counter: -1 })).toThrow(ConfigError);
+  for (const state of [null, undefined, 5]) expect(() => Random.from(state as never)).toThrow(ConfigError);
   for (const [low, high] of [
     [3, 3],
     [0, 2 ** 33],

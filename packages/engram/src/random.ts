@@ -82,6 +82,8 @@ export class Random {
 
   /** The generator that `state` was taken of, at the same place. */
   static from(state: RandomState): Random {
+    if (typeof state !== "object" || state === null)
+      throw new ConfigError(`Random.from: state must be what state() gave, got ${String(state)}`);
     const random = new Random(state.seed, state.stream);
     if (!(Number.isSafeInteger(state.counter) && state.counter >= 0)) {
       throw new ConfigError(`Random: counter must be a non-negative safe integer, got ${state.counter}`);

@@ -231,6 +231,10 @@ describe("in a page", () => {
     // The two forms of the kernels, for plain and for shared memory, are most of it.
     expect(whole.gzip).toBeLessThan(200_000);
   });
+
+  test("a worker file of one's own that only imports engram/worker keeps it", async () => {
+    expect((await bundle(`import "engram/worker";`)).bytes).toBeGreaterThan(50_000);
+  });
 });
 
 const kB = (bytes: number) => `${(bytes / 1000).toFixed(0)} kB`;

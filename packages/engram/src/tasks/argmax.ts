@@ -3,6 +3,7 @@
 import type { Random } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import type { Batch, Task } from "../train/task.js";
+import { checkBatch, checkInputSize } from "./checks.js";
 import { type NumberScore, numberBatch, scoreNumbers } from "./numbers.js";
 
 export class ArgmaxTask implements Task {
@@ -15,14 +16,15 @@ export class ArgmaxTask implements Task {
   readonly minLength = 2;
   readonly maxLength = 15;
 
-  /** @param inputSize X, so that the numbers are 0 … X-2; 2 or more */
-  constructor(inputSize: number) {
-    this.inputSize = inputSize;
+  /** @param inputSize X, so that the numbers are 0 … X-2; 2 or more [10] */
+  constructor(inputSize = 10) {
+    this.inputSize = checkInputSize(this.name, inputSize);
     this.outputSize = inputSize;
   }
 
   /** Sequences of `length` numbers, and the position (from 0) of the largest, the first of equals: input [B, length+1, X], target [B]. */
   batch(rng: Random, batchSize: number, length: number): Batch {
+    checkBatch(this.name, rng, batchSize, length);
     return numberBatch(rng, batchSize, length, this.inputSize, (numbers) =>
       numbers.reduce((best, number, t) => (number > (numbers[best] as number) ? t : best), 0),
     );

@@ -8,6 +8,7 @@ import { ShapeError } from "../errors.js";
 import type { Random } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import type { Batch, Score, Task } from "../train/task.js";
+import { checkBatch, checkInputSize } from "./checks.js";
 
 /** How well sequences were copied. */
 export interface CopyScore extends Score {
@@ -27,14 +28,15 @@ export class CopyTask implements Task {
   readonly minLength = 1;
   readonly maxLength = 4;
 
-  /** @param inputSize X, the number of bits a step and the channel of the end marker; 2 or more */
-  constructor(inputSize: number) {
-    this.inputSize = inputSize;
+  /** @param inputSize X, the number of bits a step and the channel of the end marker; 2 or more [6] */
+  constructor(inputSize = 6) {
+    this.inputSize = checkInputSize(this.name, inputSize);
     this.outputSize = inputSize - 1;
   }
 
   /** Sequences of `length` random steps: input [B, 2L+1, X], target [B, 2L+1, X-1], mask [B, 2L+1]. */
   batch(rng: Random, batchSize: number, length: number): Batch {
+    checkBatch(this.name, rng, batchSize, length);
     const { inputSize, outputSize } = this;
     const time = 2 * length + 1;
     const input = new Float32Array(batchSize * time * inputSize);
@@ -62,7 +64,7 @@ export class CopyTask implements Task {
   /** A positive output means 1. Steps that the mask leaves out do not count. */
   score(output: Tensor, { target, mask }: Batch): CopyScore {
     const [batchSize = 0, time = 0, size = 0] = target.shape;
-    if (output.data.length !== target.data.length) {
+    if (output.shape.join() !== target.shape.join() || output.data.length !== target.data.length) {
       throw new ShapeError(`copy: output must be [B, T, O] as the target [${target.shape}], got [${output.shape}]`);
     }
     let asked = 0;

@@ -20,9 +20,9 @@ export interface TaskOptions {
 }
 
 const tasks = {
-  copy: { inputSize: 6, make: (inputSize: number) => new CopyTask(inputSize) },
-  adding: { inputSize: 3, make: (inputSize: number) => new AddingTask(inputSize) },
-  argmax: { inputSize: 10, make: (inputSize: number) => new ArgmaxTask(inputSize) },
+  copy: (inputSize?: number) => new CopyTask(inputSize),
+  adding: (inputSize?: number) => new AddingTask(inputSize),
+  argmax: (inputSize?: number) => new ArgmaxTask(inputSize),
 } as const;
 
 export type TaskName = keyof typeof tasks;
@@ -37,14 +37,10 @@ export const taskNames = Object.keys(tasks) as readonly TaskName[];
 export function createTask(name: TaskName, options: TaskOptions = {}): Task {
   if (!Object.hasOwn(tasks, name))
     throw new ConfigError(`unknown task '${name}'${didYouMean(name, taskNames)} (known: ${taskNames.join(", ")})`);
+  if (typeof options !== "object" || options === null)
+    throw new ConfigError(`task '${name}': options must be an object such as { inputSize: 6 }, got ${String(options)}`);
   const unknown = Object.keys(options).find((option) => option !== "inputSize");
   if (unknown !== undefined)
     throw new ConfigError(`unknown option '${unknown}' of task '${name}'${didYouMean(unknown, ["inputSize"])} (known: inputSize)`);
-  const { inputSize = tasks[name].inputSize } = options;
-  if (!Number.isSafeInteger(inputSize) || inputSize < 2) {
-    throw new ConfigError(
-      `task '${name}': inputSize must be a whole number of 2 or more (the numbers or bits, and the end marker), got ${inputSize}`,
-    );
-  }
-  return tasks[name].make(inputSize);
+  return tasks[name](options.inputSize);
 }

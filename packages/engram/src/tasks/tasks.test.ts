@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { ConfigError, ShapeError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
-import { type Batch, createTask, Random, type TaskName, taskNames } from "./index.js";
+import { AddingTask, ArgmaxTask, type Batch, CopyTask, createTask, Random, type TaskName, taskNames } from "./index.js";
 
 /** values[b][t][channel] */
 function nested({ data, shape }: Tensor): number[][][] {
@@ -40,6 +41,23 @@ describe.each(taskNames)("%s", (name) => {
   });
 });
 
+describe.each(taskNames)("%s refuses", (name) => {
+  const task = createTask(name);
+  test.each([
+    [[new Random(1), 0, 3], ShapeError, /batch: batchSize must be a whole number of 1 or more, got 0/],
+    [[new Random(1), 2.5, 3], ShapeError, /batchSize.*got 2.5/],
+    [[new Random(1), 2, 0], ShapeError, /batch: length must be a whole number of 1 or more, got 0/],
+    [[new Random(1), 2, Number.NaN], ShapeError, /length.*got NaN/],
+    [[new Random(1), 2], ShapeError, /length.*got undefined/],
+    [[undefined, 2, 3], ConfigError, /batch: rng must be a Random, got undefined/],
+    [[7, 2, 3], ConfigError, /rng must be a Random, got number/],
+  ])("a batch of %o", (given, kind, message) => {
+    const call = () => task.batch(...(given as [Random, number, number]));
+    expect(call).toThrow(kind);
+    expect(call).toThrow(message);
+  });
+});
+
 describe("copy", () => {
   const task = createTask("copy", { inputSize: 4 });
 
@@ -73,6 +91,11 @@ describe("copy", () => {
     logits[3 * 3] = -(logits[3 * 3] as number); // sequence 0, step 3: the first one asked
     logits[3 * (5 + 4) + 1] = Number.NaN; // sequence 1
     expect(task.score(output, batch)).toEqual({ accuracy: 22 / 24, sequenceAccuracy: 0.5 });
+  });
+
+  test("outputs of another shape are not compared", () => {
+    const batch = task.batch(new Random(3), 3, 2);
+    expect(() => task.score({ data: new Float32Array(45), shape: [5, 3, 3] }, batch)).toThrow(ShapeError);
   });
 
   test("outputs of zero count as bits of 0", () => {
@@ -137,6 +160,7 @@ describe("argmax", () => {
 describe("createTask", () => {
   test("has the Python package's input sizes", () => {
     expect(taskNames.map((name) => createTask(name).inputSize)).toEqual([6, 3, 10]);
+    expect([new CopyTask(), new AddingTask(), new ArgmaxTask()].map(({ inputSize }) => inputSize)).toEqual([6, 3, 10]);
     expect(taskNames.map((name) => createTask(name).minLength)).toEqual([1, 2, 2]);
   });
 
@@ -146,6 +170,7 @@ describe("createTask", () => {
     ["copy", { input_size: 5 }, /unknown option 'input_size' of task 'copy'; did you mean 'inputSize'\?/],
     ["adding", { inputSize: 1 }, /inputSize must be a whole number of 2 or more.*got 1/],
     ["argmax", { inputSize: Number.NaN }, /got NaN/],
+    ["argmax", null, /task 'argmax': options must be an object.*got null/],
   ])("refuses %s with %o", (name, options, message) => {
     expect(() => createTask(name as TaskName, options as object)).toThrow(message);
     expect(() => createTask(name as TaskName, options as object)).toThrow(expect.objectContaining({ code: "CONFIG" }));
