@@ -254,7 +254,7 @@ describePages("the dashboard of a run", (open) => {
     await using opened = await open(await serve({ run: folder }));
     const { page } = opened;
     await page.getByText("It looks used: 8 of 16 cells are written").waitFor();
-    await page.getByText("engram evaluate use --ablate").waitFor();
+    await page.getByText(`engram evaluate ${folder} --ablate`).waitFor();
     const scores = [
       { name: "as is", length: 8, accuracy: 1 },
       { name: "reads zeroed", length: 8, accuracy: 0.521 },

@@ -13,7 +13,8 @@ import {
 import { request } from "node:http";
 import { connect } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import { readSafetensors } from "engram/files";
 import { type Dashboard, serveDashboard, startDashboard } from "engram-dashboard/server";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -85,6 +86,23 @@ describe("a run's folder", () => {
     expect(summary).toMatchObject({ index: 0, live: false, lines: 50, memories: [100, 200], ablation: null, problem: null });
     expect(summary.last).toEqual(metricsLine(49, 50));
     expect(summary.config.model?.options?.nrCells).toBe(16);
+  });
+
+  test("says how to name it in a shell", async () => {
+    expect((await json<RunSummary>(dashboard.url, "/api/runs/0")).path).toBe(folder);
+    const odd = join(root, "it's a run");
+    writeSyntheticRun(odd, { lines: 0, memories: [] });
+    const below = relative("", mkdtempSync(join(dirname(fileURLToPath(import.meta.url)), "run-")));
+    writeSyntheticRun(below, { lines: 0, memories: [] });
+    const server = await serveDashboard({ run: odd, otherRuns: [below] });
+    try {
+      const path = async (index: number) => (await json<RunSummary>(server.url, `/api/runs/${index}`)).path;
+      expect(execFileSync("sh", ["-c", `printf %s ${await path(0)}`]).toString()).toBe(odd);
+      expect(await path(1)).toBe(below);
+    } finally {
+      await server.close();
+      rmSync(below, { recursive: true });
+    }
   });
 
   test("gives the very lines of the metrics while they fit", async () => {

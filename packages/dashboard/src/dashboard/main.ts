@@ -13,7 +13,7 @@ const title = h("h1", {}, "…");
 const about = h("p", { class: "about muted" });
 const status = h("span", { class: "status", role: "status" });
 const training = new TrainingSection();
-const use = new UsePanel(() => (runs[0] === undefined ? undefined : `engram evaluate ${runs[0].name} --ablate`));
+const use = new UsePanel(() => (runs[0] === undefined ? undefined : `engram evaluate ${runs[0].path} --ablate`));
 const memory = new MemorySection((weights) => use.showWeights(weights));
 
 document.body.append(

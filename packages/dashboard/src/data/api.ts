@@ -32,6 +32,8 @@ export interface RunSummary {
   /** Its place among the runs that the server was started with; the first is the run itself. */
   readonly index: number;
   readonly name: string;
+  /** Its folder as one would type it where the server was started. */
+  readonly path: string;
   readonly config: RunConfig;
   /** Whether a process trains in it now. */
   readonly live: boolean;
