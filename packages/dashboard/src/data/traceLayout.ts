@@ -110,7 +110,10 @@ export function chooseCells(weights: readonly Float32Array[], cells: number): nu
   }
   const used: number[] = [];
   const unused: number[] = [];
-  for (const [cell, weight] of heaviest.entries()) (weight > 0 ? used : unused).push(cell);
+  for (const [cell, weight] of heaviest.entries()) {
+    if (weight > 0) used.push(cell);
+    else if (unused.length < GROUP) unused.push(cell);
+  }
   if (used.length > cells / 2 && cells <= MOST_CELLS) return null;
   if (used.length > MOST_CELLS) used.sort((a, b) => (heaviest[b] as number) - (heaviest[a] as number) || a - b).length = MOST_CELLS;
   const shown = Math.max(GROUP, Math.ceil(used.length / GROUP) * GROUP);
