@@ -198,15 +198,15 @@ describe("going on", () => {
     expect(metrics("r")).toEqual(metrics("whole"));
   });
 
-  test("a second Ctrl-C ends it at once, saved nonetheless", async () => {
-    const slow = ["-nhid", "128", "-batch_size", "200", "-sequence_max_length", "60", "-check_freq", "1000", "-summarize_freq", "1"];
+  // One at the same time, as when a long step keeps the process from hearing either; and one that means it.
+  test.each([0, 500])("a second Ctrl-C %i ms after the first loses nothing", async (after) => {
+    const slow = ["-nhid", "64", "-batch_size", "100", "-sequence_max_length", "40", "-check_freq", "1000", "-summarize_freq", "1"];
     const { child, ended } = place.start(["train", "copy", ...tiny, ...slow, "-iterations", "100000", "--out", "r"]);
     await until(() => existsSync(place.path("r", "metrics.jsonl")), "the first summary");
     child.kill("SIGINT");
-    const again = setInterval(() => child.kill("SIGINT"), 50);
+    setTimeout(() => child.kill("SIGINT"), after);
     const { code } = await ended;
-    clearInterval(again);
-    expect(code).toBe(130);
+    expect([130, null]).toContain(code); // null: the second came when it had already come to its end
     expect(readdirSync(place.path("r", "checkpoints"))).toHaveLength(1);
     expect(existsSync(place.path("r", "run.lock"))).toBe(false);
     expect((await place.run("train", "--resume", "r", "-iterations", "1", "--quiet")).code).toBe(0);

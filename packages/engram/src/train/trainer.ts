@@ -105,7 +105,8 @@ export class Trainer {
   /**
    * One training step: forward, loss, backward, clip, update. The state is the empty one, unless `carryState`.
    * @returns loss and gradient norm before the update
-   * @throws {ShapeError} for what does not fit; {NumericError} when loss or gradients are not finite: weights and optimizer are then as before
+   * @throws {ShapeError} for what does not fit; {NumericError} when loss or gradients are not finite: weights and optimizer are then
+   *   as before, states carried on forgotten
    */
   step(batch: TrainingBatch): StepResult {
     const job = this.prepare(batch, "Trainer.step");
