@@ -122,10 +122,12 @@ class Training {
   #introduce(): void {
     const { settings, task, model, folder, iteration, curriculum, label } = this.#run;
     const name = model.type.toUpperCase();
+    const anew = settings.resume === "" ? "in" : "from the beginning, as no checkpoint was written yet, in";
+    const beginning = iteration === 0 ? anew : `from iteration ${count(iteration)} on in`;
     this.#screen.say(
       `${this.#screen.strong(task.name)}: ${name} with ${count(model.config.nrCells)} cells of ${model.config.cellSize}, ${count(model.numParameters)} weights\n` +
         `lengths up to ${count(curriculum.maxLength)}, batches of ${count(settings.batch_size)}, ${settings.optim} at ${settings.lr}, seed ${settings.seed}, threads ${settings.threads}\n` +
-        `${iteration === 0 ? "in" : `from iteration ${count(iteration)} on in`} ${label}`,
+        `${beginning} ${label}`,
     );
     if (iteration >= settings.iterations) {
       this.#screen.say(`It has done its ${count(settings.iterations)} iterations; --iterations ${2 * iteration} would go on.`);
