@@ -1,5 +1,5 @@
 // npm start: builds what is needed, quietly, and trains a DNC to copy. Flags go on to the command: npm start -- --seed 2
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,7 +35,7 @@ for (const name of Object.keys(entries).filter((p) => !isBuilt(p))) {
 }
 
 const command = join(root, "packages/cli/bin/engram.js");
-const trained = spawnSync(process.execPath, [command, "train", "copy", "--preset", "quick", ...process.argv.slice(2)], {
-  stdio: "inherit",
-});
-process.exit(trained.status ?? 1);
+const training = spawn(process.execPath, [command, "train", "copy", "--preset", "quick", ...process.argv.slice(2)], { stdio: "inherit" });
+// Whoever ends before the training gives the prompt back too early. At Ctrl-C it gets the signal twice, which it takes for once.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => training.kill(signal));
+training.on("exit", (code) => process.exit(code ?? 1));
