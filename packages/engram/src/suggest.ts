@@ -1,7 +1,7 @@
 // Finds the name somebody meant, for error messages.
 
 /** Number of single-character edits (insert, delete, replace, swap of neighbours) from a to b. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

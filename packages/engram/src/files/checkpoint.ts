@@ -72,8 +72,13 @@ function checkTrainer(value: unknown, moments: ReadonlyMap<string, Tensor>, sour
 
 /** JSON, which would silently turn NaN and infinity into null. */
 function finiteJson(value: unknown, what: string): string {
-  return JSON.stringify(value, (key, inner: unknown) => {
-    if (typeof inner !== "number" || Number.isFinite(inner)) return inner;
-    throw new CheckpointError(`saveCheckpoint: ${what}: ${key} is ${inner}; only finite numbers are written`);
-  });
+  try {
+    return JSON.stringify(value, (key, inner: unknown) => {
+      if (typeof inner !== "number" || Number.isFinite(inner)) return inner;
+      throw new CheckpointError(`saveCheckpoint: ${what}: ${key} is ${inner}; only finite numbers are written`);
+    });
+  } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    throw new CheckpointError(`saveCheckpoint: ${what} must be plain JSON: ${(cause as Error).message}`, { cause });
+  }
 }

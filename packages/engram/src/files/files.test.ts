@@ -78,6 +78,11 @@ describe("saveModel and loadModel", () => {
       withMetadata(saveModel(new DNC(options)), { config: '{"inputSize":4,"hiddenSize":8}' }),
       /run\.st: .*(missing|wrong shape)/,
     ],
+    [
+      "a model that no memory holds",
+      withMetadata(saveModel(new DNC(options)), { config: '{"inputSize":3,"hiddenSize":2000000}' }),
+      /run\.st: .*MiB/,
+    ],
     ["half a file", saveModel(new DNC(options)).subarray(0, 999), /truncated/],
   ])("%s is refused with a CheckpointError that says so", (_, bytes, message) => {
     expect(() => loadModel(bytes, {}, "run.st")).toThrow(CheckpointError);
@@ -135,6 +140,7 @@ describe("saveCheckpoint and readCheckpoint", () => {
   test("numbers that are not finite are not written", () => {
     const trainer = new Trainer(new DNC(options), trainerOptions);
     expect(() => saveCheckpoint(trainer, { loss: Number.NaN })).toThrow(/run: loss is NaN/);
+    expect(() => saveCheckpoint(trainer, { count: 1n })).toThrow(/saveCheckpoint: run must be plain JSON/);
   });
 
   test("a checkpoint without its trainer, or cut or changed anywhere, is a CheckpointError", () => {
@@ -175,6 +181,8 @@ describe("loadPyTorchWeights", () => {
   test("readFeedback may be asked for", () => {
     const { bytes, config } = stateDict("pytorch_dnc_lstm");
     expect(loadPyTorchWeights(bytes, { ...config, readFeedback: true }).config.readFeedback).toBe(true);
+    expect(loadPyTorchWeights(bytes, { ...config, readFeedback: undefined } as DNCOptions).config.readFeedback).toBe(false);
+    expect(() => loadPyTorchWeights(bytes, undefined as unknown as DNCOptions)).toThrow(ConfigError);
   });
 
   test("weights of its SAM and SDNC are refused with the reason", () => {

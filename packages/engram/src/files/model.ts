@@ -1,6 +1,6 @@
 // A model as a safetensors file: weights under their state-dict names, so that PyTorch can read them, and in the metadata what kind
 // of model it is and its options, so that one call makes it again.
-import { CheckpointError, ConfigError } from "../errors.js";
+import { CheckpointError, ConfigError, EngramError } from "../errors.js";
 import { createModel, modelTypes } from "../models/createModel.js";
 import type { Model } from "../models/model.js";
 import { type ModelType, ownOptions, type SDNCOptions } from "../models/options.js";
@@ -70,7 +70,8 @@ export function modelFrom({ tensors, metadata }: SafetensorsFile, changes: Parti
   } catch (error) {
     model?.dispose();
     if (error instanceof ConfigError && Object.keys(changes).length > 0) throw error; // of the caller's own changes, most likely
-    if (error instanceof ConfigError || error instanceof CheckpointError) {
+    // Also sizes of a model that no memory holds.
+    if (error instanceof EngramError) {
       throw new CheckpointError(`${source}: ${error.message}`, { cause: error });
     }
     throw error;

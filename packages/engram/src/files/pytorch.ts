@@ -32,7 +32,7 @@ const WHY_NOT =
 export function loadPyTorchWeights(bytes: Uint8Array, config: DNCOptions, source = "PyTorch weights"): DNC {
   const { tensors } = readSafetensors(bytes, source);
   refuseSparseModels(tensors, config, source);
-  const model = new DNC({ readFeedback: false, ...config });
+  const model = new DNC({ ...config, readFeedback: config?.readFeedback === undefined ? false : config.readFeedback });
   try {
     refuseOtherInterface(tensors, model, source);
     model.loadStateDict(tensors);
@@ -46,7 +46,7 @@ export function loadPyTorchWeights(bytes: Uint8Array, config: DNCOptions, source
 }
 
 function refuseSparseModels(tensors: ReadonlyMap<string, Tensor>, config: object, source: string): void {
-  const option = ["sparseReads", "temporalReads", "temporalLinks"].find((name) => name in config);
+  const option = ["sparseReads", "temporalReads", "temporalLinks"].find((name) => Object.hasOwn(config ?? {}, name));
   if (option !== undefined) throw new CheckpointError(`${source}: ${option} is an option of SAM and SDNC; ${WHY_NOT}`);
   const section = [...tensors.keys()].find((name) => SPARSE_SECTION.test(name));
   if (section !== undefined) throw new CheckpointError(`${source}: ${section} is a weight of SAM or SDNC; ${WHY_NOT}`);

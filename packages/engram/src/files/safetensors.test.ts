@@ -29,6 +29,19 @@ function handmade(header: string | Uint8Array, data: ArrayLike<number> = [], len
 
 const bytesOf = (numbers: ArrayBufferView): Uint8Array => new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 
+test.each([
+  [undefined, "undefined"],
+  [null, "null"],
+  [new ArrayBuffer(16), "a ArrayBuffer"],
+  [new Float32Array(4), "a Float32Array"],
+  ["{}", "string"],
+])("bytes that come as %o are a CheckpointError that says what they must come in", (bytes, got) => {
+  for (const read of [readSafetensors, readSafetensorsHeader]) {
+    expect(() => read(bytes as never)).toThrow(CheckpointError);
+    expect(() => read(bytes as never)).toThrow(`must come in a Uint8Array, got ${got}`);
+  }
+});
+
 describe("writing and reading back", () => {
   test("gives names, order, shapes, numbers and metadata to the bit", () => {
     const file = readSafetensors(writeSafetensors(tensors, metadata));
@@ -178,25 +191,15 @@ describe("what is refused with a CheckpointError that says why", () => {
     }
   });
 
-  test("any byte changed: the right tensors, or a CheckpointError", () => {
+  test("any byte changed is a CheckpointError, the checksum's own key too", () => {
     const file = writeSafetensors(tensors, metadata);
-    let read = 0;
     for (let at = 0; at < file.length; at++) {
       for (const change of CHANGES) {
         const changed = file.slice();
         changed[at] = (changed[at] as number) ^ change;
-        try {
-          const { tensors: got, metadata: text } = readSafetensors(changed);
-          expect([...got]).toEqual([...tensors]);
-          expect(text).toMatchObject(metadata);
-          read++;
-        } catch (error) {
-          expect(error).toBeInstanceOf(CheckpointError);
-        }
+        expect(() => readSafetensors(changed), `byte ${at} changed by ${change}`).toThrow(CheckpointError);
       }
     }
-    // Only a change in the checksum's own key goes unseen, and it leaves the tensors alone.
-    expect(read).toBeLessThan("engram.crc32".length * CHANGES.length);
   });
 
   test("any byte of a file without checksum changed, or cut: something finite in size, or a CheckpointError", () => {
@@ -222,6 +225,17 @@ describe("what is refused with a CheckpointError that says why", () => {
 });
 
 describe("what is never written", () => {
+  test.each([
+    ["no Map", {}, /tensors must be a Map of names to tensors, got a Object/],
+    ["nothing", undefined, /tensors must be a Map.*got undefined/],
+    ["no tensor", new Map([["a", undefined]]), /tensor "a": must have a Float32Array and a list of sizes/],
+    ["a shape of no sizes", new Map([["a", { data: new Float32Array(2), shape: [-1, -2] }]]), /tensor "a": must have/],
+    ["a name that is no text", new Map([[5, { data: new Float32Array(2), shape: [2] }]]), /tensor 5: a name must be text/],
+  ])("%s", (_, given, message) => {
+    expect(() => writeSafetensors(given as never)).toThrow(CheckpointError);
+    expect(() => writeSafetensors(given as never)).toThrow(message);
+  });
+
   test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])("%s, named with its tensor and position", (value) => {
     const broken = new Map([...tensors, ["layer.bias", { data: Float32Array.of(1, 2, value), shape: [3] }]]);
     expect(() => writeSafetensors(broken)).toThrow(CheckpointError);

@@ -8,6 +8,7 @@
 // (github.com/huggingface/safetensors, README "Format".) The format has no checksum, so that a flipped bit in a weight would go
 // unseen; the files written here carry one in their metadata, which other readers ignore.
 import { CheckpointError } from "../errors.js";
+import { editDistance } from "../suggest.js";
 import { sizeOf, type Tensor } from "../tensor.js";
 import { crc32 } from "./crc32.js";
 import { bytesOfDtype, dtypeNames, toFloat32 } from "./dtypes.js";
@@ -66,8 +67,9 @@ export function readSafetensors(bytes: Uint8Array, source = "safetensors file"):
  * @throws {CheckpointError} as `readSafetensors` does
  */
 export function readSafetensorsHeader(bytes: Uint8Array, source = "safetensors file"): SafetensorsHeader {
-  const { checksum, dataStart, ...header } = readLayout(bytes, bytes.length, source);
   const fail = failing(source);
+  checkBytes(bytes, fail);
+  const { checksum, dataStart, ...header } = readLayout(bytes, bytes.length, source);
   if (checksum !== undefined) verifyChecksum(bytes, dataStart, checksum, fail);
   return header;
 }
@@ -83,12 +85,23 @@ export function readSafetensorsLayout(start: Uint8Array, fileBytes: number, sour
   return { entries, metadata };
 }
 
+/** Any array of bytes will do, one of another realm too, which instanceof would not know. */
+function checkBytes(bytes: Uint8Array, fail: Fail): void {
+  if (ArrayBuffer.isView(bytes) && bytes.BYTES_PER_ELEMENT === 1) return;
+  fail(`its bytes must come in a Uint8Array, got ${describe(bytes)}: new Uint8Array(buffer) is one of an ArrayBuffer`);
+}
+
+function describe(value: unknown): string {
+  return value === null ? "null" : typeof value === "object" ? `a ${Object.prototype.toString.call(value).slice(8, -1)}` : typeof value;
+}
+
 function readLayout(
   start: Uint8Array,
   fileBytes: number,
   source: string,
 ): SafetensorsHeader & { readonly checksum: string | undefined; readonly dataStart: number } {
   const fail = failing(source);
+  checkBytes(start, fail);
   const dataStart = headerEnd(start, fail);
   const json = parseHeader(start.subarray(8, dataStart), fail);
   const metadata = checkMetadata(json.__metadata__, fail);
@@ -98,6 +111,9 @@ function readLayout(
     .sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkCover(entries, dataStart, fileBytes, fail);
   const { [CHECKSUM_KEY]: checksum, ...rest } = metadata;
+  // One byte of the key gone wrong would take the checksum out of sight.
+  const almost = checksum === undefined && Object.keys(rest).find((key) => editDistance(key, CHECKSUM_KEY) <= 2);
+  if (almost) fail(`corrupt: its metadata has the key ${JSON.stringify(almost)}, which must have been ${CHECKSUM_KEY}`);
   return { entries, metadata: rest, checksum, dataStart };
 }
 
@@ -216,6 +232,10 @@ function checksumOf(header: Uint8Array, data: Uint8Array): string {
  *   fit its shape, or a name or key that the format keeps for itself
  */
 export function writeSafetensors(tensors: ReadonlyMap<string, Tensor>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  if (!(tensors instanceof Map))
+    throw new CheckpointError(`writeSafetensors: tensors must be a Map of names to tensors, got ${describe(tensors)}`);
+  if (!isRecord(metadata))
+    throw new CheckpointError(`writeSafetensors: metadata must be an object of text by key, got ${describe(metadata)}`);
   for (const [name, tensor] of tensors) checkWritable(name, tensor);
   for (const [key, value] of Object.entries(metadata)) checkText(key, value);
   const header = new TextEncoder().encode(headerText(tensors, metadata));
@@ -256,12 +276,14 @@ function checkText(key: string, value: unknown): void {
     throw new CheckpointError(`writeSafetensors: the metadata ${JSON.stringify(key)} must be text, got ${value}`);
 }
 
-function checkWritable(name: string, { data, shape }: Tensor): void {
+function checkWritable(name: string, tensor: Tensor): void {
   const label = `writeSafetensors: tensor ${JSON.stringify(name)}`;
+  if (typeof name !== "string") throw new CheckpointError(`${label}: a name must be text`);
+  const { data, shape } = tensor ?? {};
   if (name === "__metadata__") throw new CheckpointError(`${label}: the format keeps this name for itself`);
-  if (!(data instanceof Float32Array) || data.length !== sizeOf(shape)) {
-    throw new CheckpointError(`${label}: ${data?.length} values do not fill the shape [${shape}]`);
-  }
+  if (!(data instanceof Float32Array) || !isSizes(shape))
+    throw new CheckpointError(`${label}: must have a Float32Array and a list of sizes`);
+  if (data.length !== sizeOf(shape)) throw new CheckpointError(`${label}: ${data.length} values do not fill the shape [${shape}]`);
   for (let i = 0; i < data.length; i++) {
     if (!Number.isFinite(data[i])) throw new CheckpointError(`${label}: value ${i} is ${data[i]}; only finite numbers are written`);
   }
