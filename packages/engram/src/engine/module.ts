@@ -1,5 +1,5 @@
 // The compiled kernels. Nothing happens at import: a module is compiled when the first engine asks for it, synchronously.
-import { EngramError } from "../errors.js";
+import { ConfigError, EngramError } from "../errors.js";
 import { plainModule, sharedModule } from "./kernels.generated.js";
 
 let plain: WebAssembly.Module | undefined;
@@ -12,15 +12,27 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** Whether this engine has what the kernels need. One that merely refuses to compile here and now still says yes. */
+function needsSimd(bytes: Uint8Array<ArrayBuffer>): boolean {
+  return !WebAssembly.validate(bytes);
+}
+
+function noSimd(cause: unknown): EngramError {
+  return new EngramError(
+    "the WebAssembly kernels do not compile here: engram needs WebAssembly SIMD (Node 16.4, Chrome 91, Firefox 89, Safari 16.4 or later)",
+    "ENGINE",
+    { cause },
+  );
+}
+
 function compile(text: string): WebAssembly.Module {
+  const bytes = decodeBase64(text);
   try {
-    return new WebAssembly.Module(decodeBase64(text));
+    return new WebAssembly.Module(bytes);
   } catch (cause) {
-    const simd = cause instanceof WebAssembly.CompileError;
+    if (needsSimd(bytes)) throw noSimd(cause);
     throw new EngramError(
-      simd
-        ? "the WebAssembly kernels do not compile here: engram needs WebAssembly SIMD (Node 16.4, Chrome 91, Firefox 89, Safari 16.4 or later)"
-        : "this place refuses to compile WebAssembly synchronously: call `await init()` once before the first model",
+      "this place refuses to compile WebAssembly synchronously: call `await init()` once before the first model",
       "ENGINE",
       { cause },
     );
@@ -48,6 +60,37 @@ export function adoptModule(module: WebAssembly.Module): void {
  * @param options.module an already compiled kernel module for plain memory, where even asynchronous compilation is refused
  */
 export async function init(options: { module?: WebAssembly.Module } = {}): Promise<void> {
-  if (options.module !== undefined) plain = options.module;
-  else plain ??= await WebAssembly.compile(decodeBase64(plainModule));
+  const { module } = checkInitOptions(options);
+  if (module !== undefined) {
+    plain = module;
+    return;
+  }
+  if (plain !== undefined) return;
+  const bytes = decodeBase64(plainModule);
+  try {
+    plain = await WebAssembly.compile(bytes);
+  } catch (cause) {
+    if (needsSimd(bytes)) throw noSimd(cause);
+    throw new EngramError(
+      "init: this place refuses to compile WebAssembly (a page's Content-Security-Policy must allow 'wasm-unsafe-eval'): allow it, or give init({ module })",
+      "ENGINE",
+      { cause },
+    );
+  }
+}
+
+function checkInitOptions(options: { module?: WebAssembly.Module }): { module?: WebAssembly.Module } {
+  if (typeof options !== "object" || options === null) throw new ConfigError(`init: options must be an object, got ${String(options)}`);
+  const unknown = Object.keys(options).find((name) => name !== "module");
+  if (unknown !== undefined) throw new ConfigError(`init: unknown option '${unknown}' (known: module)`);
+  const { module } = options;
+  if (module !== undefined && !isKernels(module)) {
+    throw new ConfigError("init: module must be a WebAssembly.Module of this version's own kernels, compiled");
+  }
+  return options;
+}
+
+/** Another module would fail only later, at a kernel it does not have. */
+function isKernels(module: unknown): module is WebAssembly.Module {
+  return module instanceof WebAssembly.Module && WebAssembly.Module.exports(module).some(({ name }) => name === "denseForward");
 }
