@@ -18,19 +18,21 @@ export function editDistance(a: string, b: string): number {
   return last[b.length] ?? 0;
 }
 
-/** The candidate nearest to `word`, spelling aside (case, `_` and `-` do not count); undefined when none is near. */
+/** Letters that a part of a name must have to stand for it: "drop" for dropout, but "in" for nothing. */
+const LEAST_PART = 4;
+
+/**
+ * The candidate nearest to `word`, spelling aside (case, `_` and `-` do not count): by few edits, else one of which it is a part;
+ * undefined when none is near.
+ */
 export function nearestName(word: string, candidates: Iterable<string>): string | undefined {
   const plain = (name: string) => name.toLowerCase().replace(/[_-]/g, "");
-  let best: string | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const candidate of candidates) {
-    const distance = editDistance(plain(word), plain(candidate));
-    if (distance < least) {
-      least = distance;
-      best = candidate;
-    }
-  }
-  return least <= Math.max(2, Math.floor(word.length / 2)) ? best : undefined;
+  const wanted = plain(word);
+  const ranked = Array.from(candidates, (name) => ({ name, distance: editDistance(wanted, plain(name)) }));
+  ranked.sort((a, b) => a.distance - b.distance); // stable: the first of equals
+  const [best] = ranked;
+  if (best !== undefined && best.distance <= Math.max(2, Math.floor(word.length / 2))) return best.name;
+  return wanted.length < LEAST_PART ? undefined : ranked.find(({ name }) => plain(name).includes(wanted))?.name;
 }
 
 /** `; did you mean 'x'?` for the end of an error message, or nothing when no candidate is near. */

@@ -326,7 +326,8 @@ describe("options", () => {
     [{ inputSize: 3 }, /hiddenSize is required/],
     [{ ...base, hidenSize: 4 }, /'hidenSize'.*did you mean 'hiddenSize'/],
     [{ ...base, nr_cells: 4 }, /'nr_cells'.*did you mean 'nrCells'/],
-    [{ ...base, sparseReads: 4 }, /'sparseReads'/],
+    [{ ...base, sparseReads: 4 }, /unknown option 'sparseReads': SAM and SDNC have it, DNC has not/],
+    [{ ...base, drop: 0.5 }, /'drop'; did you mean 'dropout'/],
     [{ ...base, hiddenSize: 0 }, /hiddenSize must be a whole number of 1 or more, got 0/],
     [{ ...base, hiddenSize: 2.5 }, /hiddenSize.*got 2.5/],
     [{ ...base, inputSize: "3" }, /inputSize.*got '3'/],
@@ -357,7 +358,7 @@ describe("options", () => {
   test("of sparse models are checked against each other", () => {
     const sparse = { ...base, nrCells: 4 } as SDNCOptions;
     expect(() => new SAM({ ...sparse, sparseReads: 5 })).toThrow(/sparseReads must be at most nrCells \(4\), got 5/);
-    expect(() => new SAM(anything({ ...sparse, temporalReads: 2 }))).toThrow(/'temporalReads'/);
+    expect(() => new SAM(anything({ ...sparse, temporalReads: 2 }))).toThrow(/'temporalReads': SDNC has it, SAM has not/);
     expect(() => new SDNC({ ...sparse, temporalReads: 0 })).toThrow(/temporalReads.*got 0/);
     expect(() => new SDNC({ ...sparse, temporalLinks: 1.5 })).toThrow(/temporalLinks.*got 1.5/);
   });

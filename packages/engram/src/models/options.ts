@@ -1,7 +1,7 @@
 // The options of the three models: names and defaults of the Python package in camelCase, checked once, at construction.
 import type { Nonlinearity, RnnType } from "../controllers/cells.js";
 import { ConfigError } from "../errors.js";
-import { nearestName } from "../suggest.js";
+import { didYouMean } from "../suggest.js";
 
 export type ModelType = "dnc" | "sam" | "sdnc";
 
@@ -116,13 +116,15 @@ function show(value: unknown): string {
   return Array.isArray(value) ? "an array" : `a ${typeof value}`;
 }
 
-function checkNames(options: object, known: readonly string[]): void {
+function checkNames(type: ModelType, options: object, known: readonly string[]): void {
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    const nearest = nearestName(name, known);
-    throw new ConfigError(
-      `unknown option '${name}'${nearest === undefined ? "" : `; did you mean '${nearest}'?`} (known: ${known.join(", ")})`,
-    );
+    const others = Object.entries(defaultsOf).filter(([, defaults]) => Object.hasOwn(defaults, name));
+    if (others.length > 0) {
+      const kinds = others.map(([other]) => other.toUpperCase()).join(" and ");
+      throw new ConfigError(`unknown option '${name}': ${kinds} ${others.length > 1 ? "have" : "has"} it, ${type.toUpperCase()} has not`);
+    }
+    throw new ConfigError(`unknown option '${name}'${didYouMean(name, known)} (known: ${known.join(", ")})`);
   }
 }
 
@@ -144,9 +146,9 @@ function checkTypes(config: Record<string, unknown>, defaults: Record<string, un
   for (const [name, allowed] of Object.entries(choices)) {
     const value = config[name];
     if ((allowed as readonly unknown[]).includes(value)) continue;
-    const nearest = typeof value === "string" ? nearestName(value, allowed) : undefined;
-    const hint = nearest === undefined ? "" : `; did you mean '${nearest}'?`;
-    throw new ConfigError(`${name} must be one of ${allowed.map((a) => `'${a}'`).join(", ")}, got ${show(value)}${hint}`);
+    throw new ConfigError(
+      `${name} must be one of ${allowed.map((a) => `'${a}'`).join(", ")}, got ${show(value)}${didYouMean(value, allowed)}`,
+    );
   }
 }
 
@@ -169,7 +171,7 @@ export function resolveOptions(type: ModelType, options: DNCOptions | SAMOptions
     throw new ConfigError(`options must be an object with at least inputSize and hiddenSize, got ${show(options)}`);
   }
   const defaults = defaultsOf[type];
-  checkNames(options, ["inputSize", "hiddenSize", ...Object.keys(defaults)]);
+  checkNames(type, options, ["inputSize", "hiddenSize", ...Object.keys(defaults)]);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const config: Record<string, unknown> = { sparseReads: 4, temporalReads: 4, temporalLinks: 8, ...defaults, ...given };
   for (const name of ["inputSize", "hiddenSize"]) {
