@@ -21,6 +21,7 @@ export interface TrainerState {
   /**
    * Moments by `{moment}.{parameter}`; with accumulated batches the gradients by `gradient.{parameter}`; states carried on by
    * `carried.{name}`, what belongs to a sparse memory as `carried.{name}.positions` [count, rank] and `carried.{name}.values` [count].
+   * All exact, but for a sparse memory's clock and last accesses after 2²⁴ accesses, which are float32 as in every state.
    */
   readonly tensors: Map<string, Tensor>;
 }
