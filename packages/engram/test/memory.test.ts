@@ -47,6 +47,18 @@ describe.each(modelTypes)("%s", (type) => {
     expect(State.from(model, state.tensors()).batchSize).toBe(1);
   });
 
+  test("10,000 forwards and backwards take no more memory than the first few", () => {
+    const model = smallModel(type);
+    const input = randomTensor([2, 2, 3], 1);
+    const grown = growth(() => {
+      for (let i = 0; i < 5000; i++) {
+        model.forward(input);
+        model.backward(input);
+      }
+    });
+    expect(grown).toBeLessThan(NOISE);
+  });
+
   test("1,000 interleaved streaming states take what they hold, and the engine no more than for one", () => {
     const model = smallModel(type, { nrCells: 8 });
     const input = randomTensor([1, 3], 1);

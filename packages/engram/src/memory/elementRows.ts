@@ -202,6 +202,12 @@ export class ElementRows {
     return this.engine.f32(this.pointers.work + 4 * wordWidth * (2 * slot + 1), cellSize);
   }
 
+  /** Gradients of the first `slots` slots, 2·wordWidth floats apart. */
+  gradients(slots: number): Float32Array {
+    const { wordWidth } = this.layout;
+    return this.engine.f32(this.pointers.work + 4 * wordWidth, slots === 0 ? 0 : (2 * slots - 1) * wordWidth);
+  }
+
   /** The slot of a row, or -1 where the recorded sequence did not use it. */
   slotOf(row: number): number {
     return (this.engine.i32(this.pointers.slots + 4 * row, 1)[0] as number) - 1;

@@ -102,17 +102,31 @@ export class SparseGradients {
     });
   }
 
+  /** The cells used, in order, and those of the gradients given that were not. */
   private words(rows: ElementRows, element: number): SparseTensor {
-    const { nrCells, cellSize } = this.layout;
-    const words = new Map(this.unused[element]);
+    const { nrCells, cellSize, wordWidth } = this.layout;
+    const unused = this.unused[element] as Map<number, Float32Array>;
     const state = rows.state();
-    for (const [slot, row] of rows.usedRows().entries()) words.set(state.cell(row), rows.gradient(slot));
-    const cells = Float64Array.from(words.keys()).sort();
-    const positions = new Float64Array(cells.length * cellSize);
-    const values = new Float32Array(cells.length * cellSize);
-    for (const [n, cell] of cells.entries()) {
-      values.set(words.get(cell) as Float32Array, n * cellSize);
-      for (let i = 0; i < cellSize; i++) positions[n * cellSize + i] = cell * cellSize + i;
+    const used = rows.usedRows();
+    // Both in one number each, exact for 2^24 cells, so that a sort of numbers orders the slots by cell.
+    const slots = used.length;
+    const keys = new Float64Array(slots + unused.size);
+    for (let slot = 0; slot < slots; slot++) keys[slot] = state.cell(used[slot] as number) * (slots + 1) + slot;
+    let next = slots;
+    for (const cell of unused.keys()) keys[next++] = cell * (slots + 1) + slots;
+    keys.sort();
+    const gradients = rows.gradients(slots);
+    const positions = new Float64Array(keys.length * cellSize);
+    const values = new Float32Array(keys.length * cellSize);
+    for (let n = 0, at = 0; n < keys.length; n++) {
+      const cell = Math.floor((keys[n] as number) / (slots + 1));
+      const slot = (keys[n] as number) - cell * (slots + 1);
+      const word = slot === slots ? unused.get(cell) : undefined;
+      const from = slot * 2 * wordWidth;
+      for (let i = 0; i < cellSize; i++, at++) {
+        values[at] = word === undefined ? (gradients[from + i] as number) : (word[i] as number);
+        positions[at] = cell * cellSize + i;
+      }
     }
     return { shape: [nrCells, cellSize], positions, values };
   }

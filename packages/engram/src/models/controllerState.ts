@@ -3,6 +3,7 @@
 // In the engine, for the B elements of a shard: for every cell, layer by layer, h [B, Hp] and (LSTM) c [B, Hp]; then r [B, RWp]; and without
 // readFeedback once more r [B, RWp], as it was when the call began: a call of several passes feeds it to every step of all of them.
 // As tensors, for a whole batch: controller_hidden.{layer}.h and .c [numHiddenLayers, B, H], read_vectors [B, R·W].
+import type { Block } from "../memory/memory.js";
 import type { Tensor } from "../tensor.js";
 import type { ShardRange } from "./shards.js";
 import type { StateLayout } from "./stateLayout.js";
@@ -10,12 +11,12 @@ import type { StateLayout } from "./stateLayout.js";
 interface Place {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Float of the tensor that holds value i of an element: a hidden unit, or a read value. */
+  /** Floats of the tensor for an element, hidden units or read values, and which of an element's rows in it. */
   readonly size: number;
   readonly cell: number;
-  /** Floats a row in the engine, and where value i lies in it. */
+  /** Floats a row in the engine, and which of the element's floats lie where in it. */
   readonly width: number;
-  readonly column: (i: number) => number;
+  readonly blocks: readonly Block[];
 }
 
 /** Names and shapes of the tensors. */
@@ -27,7 +28,8 @@ export function controllerShapes(layout: StateLayout, batch: number): Map<string
 function places(layout: StateLayout, batch: number): Place[] {
   const { config, memory, hasCellState, hiddenWidth, readWidth } = layout;
   const { hiddenSize, numHiddenLayers, numLayers, readHeads, cellSize } = config;
-  const hidden = { shape: [numHiddenLayers, batch, hiddenSize], size: hiddenSize, width: hiddenWidth, column: (i: number) => i };
+  const blocks = [{ from: 0, to: 0, count: hiddenSize }];
+  const hidden = { shape: [numHiddenLayers, batch, hiddenSize], size: hiddenSize, width: hiddenWidth, blocks };
   const list: Place[] = [];
   for (let l = 0; l < numLayers; l++) {
     for (let cell = 0; cell < numHiddenLayers; cell++) {
@@ -35,25 +37,23 @@ function places(layout: StateLayout, batch: number): Place[] {
       if (hasCellState) list.push({ ...hidden, name: `controller_hidden.${l}.c`, cell });
     }
   }
-  const columns = new Int32Array(readHeads * cellSize);
-  for (const block of memory.readBlocks) for (let i = 0; i < block.count; i++) columns[block.from + i] = block.to + i;
   const size = readHeads * cellSize;
-  list.push({ name: "read_vectors", shape: [batch, size], size, cell: 0, width: readWidth, column: (i) => columns[i] as number });
+  list.push({ name: "read_vectors", shape: [batch, size], size, cell: 0, width: readWidth, blocks: memory.readBlocks });
   return list;
 }
 
-/** Calls `move(place, tensor index, engine index)` for every value of a shard. */
-function eachValue(
+/** Calls `move(name, tensor index, engine index, count)` for every run of values of a shard that lie together in both. */
+function eachRun(
   layout: StateLayout,
   batch: number,
   range: ShardRange,
-  move: (name: string, tensor: number, engine: number) => void,
+  move: (name: string, tensor: number, engine: number, count: number) => void,
 ): void {
   let start = 0;
-  for (const { name, size, cell, width, column } of places(layout, batch)) {
+  for (const { name, size, cell, width, blocks } of places(layout, batch)) {
     for (let b = 0; b < range.count; b++) {
       const row = (cell * batch + range.from + b) * size;
-      for (let i = 0; i < size; i++) move(name, row + i, start + b * width + column(i));
+      for (const { from, to, count } of blocks) move(name, row + from, start + b * width + to, count);
     }
     start += range.count * width;
   }
@@ -67,8 +67,9 @@ export function encodeController(
   tensors: ReadonlyMap<string, Tensor>,
 ): Float32Array {
   const values = new Float32Array(layout.floats(range.count));
-  eachValue(layout, batch, range, (name, tensor, engine) => {
-    values[engine] = tensors.get(name)?.data[tensor] ?? 0;
+  eachRun(layout, batch, range, (name, tensor, engine, count) => {
+    const data = tensors.get(name)?.data;
+    if (data !== undefined) values.set(data.subarray(tensor, tensor + count), engine);
   });
   return values;
 }
@@ -81,9 +82,8 @@ export function decodeController(
   values: Float32Array,
   tensors: ReadonlyMap<string, Tensor>,
 ): void {
-  eachValue(layout, batch, range, (name, tensor, engine) => {
-    const { data } = tensors.get(name) as Tensor;
-    data[tensor] = values[engine] as number;
+  eachRun(layout, batch, range, (name, tensor, engine, count) => {
+    (tensors.get(name) as Tensor).data.set(values.subarray(engine, engine + count), tensor);
   });
 }
 

@@ -212,20 +212,37 @@ function joinSparse(shape: readonly number[], elements: readonly SparseTensor[])
   const positions = new Int32Array(count * rank);
   const values = new Float32Array(count);
   let next = 0;
-  for (let b = 0; b < elements.length; b++) {
-    const element = elements[b] as SparseTensor;
+  for (const [b, element] of elements.entries()) {
     values.set(element.values, next);
-    for (let i = 0; i < element.values.length; i++, next++) {
-      let flat = element.positions[i] as number;
-      for (let axis = rank - 1; axis > 0; axis--) {
-        const size = shape[axis] as number;
-        positions[next * rank + axis] = flat % size;
-        flat = Math.floor(flat / size);
-      }
-      positions[next * rank] = b;
-    }
+    writePositions(positions.subarray(next * rank), shape, b, element.positions);
+    next += element.values.length;
   }
   return { shape, positions, values };
+}
+
+/** Flat positions within element `b` as an index for each axis. Most follow the one before along the last axis, and need no division. */
+function writePositions(out: Int32Array, shape: readonly number[], b: number, flat: Float64Array): void {
+  const rank = shape.length;
+  const width = shape[rank - 1] as number;
+  let left = 0; // positions on this row of the last axis after the latest
+  for (let i = 0, at = 0; i < flat.length; i++, at += rank) {
+    const position = flat[i] as number;
+    if (left > 0 && position === (flat[i - 1] as number) + 1) {
+      for (let axis = 0; axis < rank; axis++) out[at + axis] = out[at - rank + axis] as number;
+      out[at + rank - 1] = (out[at - 1] as number) + 1;
+      left--;
+      continue;
+    }
+    let rest = position;
+    for (let axis = rank - 1; axis > 0; axis--) {
+      const size = shape[axis] as number;
+      const outer = Math.floor(rest / size);
+      out[at + axis] = rest - outer * size;
+      rest = outer;
+    }
+    out[at] = b;
+    left = width - 1 - (out[at + rank - 1] as number);
+  }
 }
 
 /** A field's values of consecutive elements, part by part, as one tensor of them all. */

@@ -13,7 +13,7 @@ export interface Tape {
   /** The input, for running forward again with `recompute`. */
   input: Float32Array | undefined;
   /** What the latest backward gave: its state gradient may still lie in the sequences. */
-  unread: WeakRef<BackwardResult> | undefined;
+  unread: BackwardResult | undefined;
 }
 
 export class Tapes {
@@ -79,12 +79,15 @@ export function backwardResult(tape: Tape, inputGrad: Tensor, given: ReadonlyMap
       return read;
     },
   };
-  tape.unread = new WeakRef(result);
+  tape.unread = result;
   return result;
 }
 
-/** Reads the state's gradient for a caller who may still ask for it: one who let go of the result never will. */
+/**
+ * Reads the state's gradient for a caller who may still ask for it. Whether anybody still holds the result cannot be known: a WeakRef
+ * would keep every result alive until a synchronous loop ends.
+ */
 function settle(tape: Tape): void {
-  void tape.unread?.deref()?.stateGrad;
+  void tape.unread?.stateGrad;
   tape.unread = undefined;
 }
