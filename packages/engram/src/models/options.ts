@@ -15,9 +15,9 @@ export interface DNCOptions {
   outputSize?: number;
   /** Kind of recurrent cell ['lstm']. */
   rnnType?: RnnType;
-  /** Layers, each a controller and a memory access [1]. */
+  /** Layers, each a controller and a memory access, at most 1024 [1]. */
   numLayers?: number;
-  /** Recurrent cells one above the other in each controller [2]. */
+  /** Recurrent cells one above the other in each controller, at most 1024 [2]. */
   numHiddenLayers?: number;
   /** Whether recurrent cells have biases [true]. */
   bias?: boolean;
