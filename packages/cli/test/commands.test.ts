@@ -72,7 +72,9 @@ describe("evaluate", () => {
     expect(code).toBe(0);
     const [scores = "", ablation = ""] = stdout.split("\n\n");
     expect(scores).toBe((await place.run("evaluate", "my run", "--quiet")).stdout.trim());
-    expect(ablation).toMatch(/^bits right +as is +reads zeroed +half the cells \(2\)\n1 to 2, trained( +[\d.]+ %){3}\n2, trained( +[\d.]+ %){3}\n4, 2 times /);
+    expect(ablation).toMatch(
+      /^bits right +as is +reads zeroed +half the cells \(2\)\n1 to 2, trained( +[\d.]+ %){3}\n2, trained( +[\d.]+ %){3}\n4, 2 times /,
+    );
     expect(ablation).toMatch(/\nIt (does without|needs) its memory: [\d.]+ % of bits right, [\d.]+ % with reads zeroed\.\n$/);
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
 

@@ -1,7 +1,7 @@
 // Whole models with random options against the float64 network of test/reference: outputs, states and every gradient.
 import { expect, test } from "vitest";
 import type { Model } from "../src/models/model.js";
-import type { StateTensor } from "../src/models/state.js";
+import type { StateTensor } from "../src/models/stateTensor.js";
 import type { Tensor } from "../src/tensor.js";
 import { seeded } from "./random.js";
 import { type ReferenceRun, referenceState, runReference, type Vector, vector } from "./reference/network.js";

@@ -3,7 +3,8 @@
 import { describe, expect, test } from "vitest";
 import type { Model } from "../src/models/model.js";
 import type { SDNCOptions } from "../src/models/options.js";
-import { State, type StateTensor } from "../src/models/state.js";
+import { State } from "../src/models/state.js";
+import type { StateTensor } from "../src/models/stateTensor.js";
 import type { Tensor } from "../src/tensor.js";
 import {
   bits,

@@ -1,7 +1,8 @@
 // A State is a value: what it says never changes after it was returned, whatever the model does later.
 import { describe, expect, test } from "vitest";
 import { StateError } from "../src/errors.js";
-import { type SparseStateTensor, State } from "../src/models/state.js";
+import { State } from "../src/models/state.js";
+import type { SparseStateTensor } from "../src/models/stateTensor.js";
 import type { Tensor } from "../src/tensor.js";
 import { seeded } from "./random.js";
 import { bits, elementsOf, modelTypes, randomState, randomTensor, resultBits, smallModel } from "./wholeModels.js";

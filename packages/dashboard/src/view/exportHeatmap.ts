@@ -1,7 +1,7 @@
 // A heatmap as a picture by itself, with its title, names and legend, at twice the size it has on the page.
-import type { Heatmap } from "./heatmap.js";
 import { legendEnds, paintRamp } from "./legend.js";
-import { paintMatrix } from "./paint.js";
+import type { Matrix, Scale } from "./matrix.js";
+import { type PaintOptions, paintMatrix } from "./paint.js";
 import { cssColor } from "./theme.js";
 
 const RATIO = 2;
@@ -11,7 +11,17 @@ const HEADING = 26;
 const FOOT = 22;
 const FONT = "system-ui, sans-serif";
 
-export function exportHeatmap(map: Heatmap, height: number): Promise<Blob> {
+/** What of a heatmap goes into its picture. */
+interface Picture {
+  readonly spec: { readonly title: string; readonly scale: Scale; rowTick?(row: number): string };
+  readonly matrix: Matrix;
+  readonly plotWidth: number;
+  paintOptions(): PaintOptions;
+  /** Names of rows, and where each stands from top (0) to bottom (1). */
+  ticks(height: number): readonly { readonly text: string; readonly at: number }[];
+}
+
+export function exportHeatmap(map: Picture, height: number): Promise<Blob> {
   const { spec, matrix, plotWidth } = map;
   const canvas = document.createElement("canvas");
   const left = MARGIN + (spec.rowTick === undefined ? 0 : TICKS);
@@ -29,7 +39,7 @@ export function exportHeatmap(map: Heatmap, height: number): Promise<Blob> {
   return toBlob(canvas);
 }
 
-function drawTexts(context: CanvasRenderingContext2D, map: Heatmap, left: number, top: number, height: number): void {
+function drawTexts(context: CanvasRenderingContext2D, map: Picture, left: number, top: number, height: number): void {
   context.fillStyle = cssColor("text");
   context.textBaseline = "middle";
   context.font = `600 13px ${FONT}`;
@@ -41,7 +51,7 @@ function drawTexts(context: CanvasRenderingContext2D, map: Heatmap, left: number
   context.textAlign = "left";
 }
 
-function drawFoot(context: CanvasRenderingContext2D, map: Heatmap, left: number, y: number): void {
+function drawFoot(context: CanvasRenderingContext2D, map: Picture, left: number, y: number): void {
   const [low, high] = legendEnds(map.spec.scale, map.paintOptions().most);
   context.fillText(low, left, y + 4);
   const start = left + context.measureText(low).width + 6;

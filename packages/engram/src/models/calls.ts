@@ -1,6 +1,7 @@
 // What a model's forward and backward take and give.
 import type { Tensor } from "../tensor.js";
-import type { State, StateTensor } from "./state.js";
+import type { State } from "./state.js";
+import type { StateTensor } from "./stateTensor.js";
 
 export interface ForwardOptions {
   /** Empty the memory first, keeping controller state and read vectors [false]. */

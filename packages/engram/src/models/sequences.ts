@@ -8,7 +8,8 @@ import type { DropoutKey, Pass, Schedule } from "./frame.js";
 import type { Network } from "./network.js";
 import { type ShardGradients, ShardSequence, type ShardSnapshot } from "./shardSequence.js";
 import type { CallShape, ScheduleCache, ShardRange } from "./shards.js";
-import { fieldOfRange, joinFields, onlyDense, type Residence, rangesOf, type State, type StateTensor, zeroField } from "./state.js";
+import { fieldOfRange, joinFields, onlyDense, type Residence, rangesOf, type State, zeroField } from "./state.js";
+import type { StateTensor } from "./stateTensor.js";
 
 /** Steps of a pass that keeps nothing for going back: enough for full products, few enough to stay small for any T. */
 const UNRECORDED_STEPS = 32;

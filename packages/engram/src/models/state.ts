@@ -9,16 +9,7 @@ import type { ShardSnapshot } from "./shardSequence.js";
 import { type ShardRange, shardRanges } from "./shards.js";
 import type { StateLayout } from "./stateLayout.js";
 import { checkWholeState } from "./stateShapes.js";
-
-/** A tensor of a batch of which most values are zero: the others with their positions, `rank` indices each, in order. */
-export interface SparseStateTensor {
-  readonly shape: readonly number[];
-  /** [count, rank], row-major. */
-  readonly positions: Int32Array;
-  readonly values: Float32Array;
-}
-
-export type StateTensor = Tensor | SparseStateTensor;
+import type { SparseStateTensor, StateTensor } from "./stateTensor.js";
 
 /** Where the content of a state lies while it is resident in an engine. */
 export interface Residence {

@@ -3,8 +3,8 @@ import { ShapeError, StateError } from "../errors.js";
 import { sizeOf } from "../tensor.js";
 import { controllerShapes } from "./controllerState.js";
 import { describeShape, positionOf } from "./inputs.js";
-import type { StateTensor } from "./state.js";
 import type { StateLayout } from "./stateLayout.js";
+import type { StateTensor } from "./stateTensor.js";
 
 /** Every name and shape a state of the model may have. */
 function stateShapes(layout: StateLayout, batch: number): Map<string, readonly number[]> {

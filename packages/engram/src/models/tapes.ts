@@ -3,7 +3,7 @@ import { StateError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import type { BackwardResult, ForwardResult } from "./calls.js";
 import type { Call, Sequences } from "./sequences.js";
-import type { StateTensor } from "./state.js";
+import type { StateTensor } from "./stateTensor.js";
 
 export interface Tape {
   readonly sequences: Sequences;

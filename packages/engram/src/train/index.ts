@@ -9,7 +9,7 @@ export { type OptimizerName, type OptimizerOptions, type OptimizerSettings, opti
 export type { Progress, RunOptions } from "./run.js";
 export type { Schedule } from "./schedules.js";
 export type { Batch, Score, Task } from "./task.js";
-export { type StepResult, Trainer } from "./trainer.js";
+export { Trainer } from "./trainer.js";
 export type { TrainerOptions } from "./trainerOptions.js";
 export type { TrainerState } from "./trainerState.js";
-export type { TrainingBatch } from "./trainingBatch.js";
+export type { StepResult, TrainingBatch } from "./trainingBatch.js";

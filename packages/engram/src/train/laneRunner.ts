@@ -1,6 +1,7 @@
 // One thread's part of a training step: forward, loss and backward, shard by shard, so that what is kept for going back is one
 // shard's and not the batch's. Every thread runs this same code on the lanes it picks up.
 import type { Engine } from "../engine/engine.js";
+import type { Relay } from "../engine/relay.js";
 import type { DropoutKey, Pass } from "../models/frame.js";
 import type { Network } from "../models/network.js";
 import { type ShardGradients, ShardSequence, type ShardSnapshot } from "../models/shardSequence.js";
@@ -62,6 +63,15 @@ interface SavedPoint {
 
 function passRows({ frame, output, dOutput }: ShardSequence) {
   return { output, dOutput, elements: frame.elements, rows: frame.totalRows };
+}
+
+/** The lanes that thread `index` runs: those it claims, or with states carried from step to step always the same ones. */
+export function* claimed(relay: Relay, job: Job, number: number, index: number, threads: number): Generator<number> {
+  if (job.carryState) {
+    for (let lane = index; lane < job.lanes; lane += threads) yield lane;
+    return;
+  }
+  for (let lane = relay.claim(number, job.lanes); lane >= 0; lane = relay.claim(number, job.lanes)) yield lane;
 }
 
 export class LaneRunner {

@@ -1,11 +1,13 @@
 // Training on a task, batch after batch: what `Trainer.run` walks through.
 import { mayWait } from "../engine/workerThreads.js";
 import { ConfigError } from "../errors.js";
+import type { ModelConfig } from "../models/options.js";
 import { Random } from "../random.js";
 import { didYouMean } from "../suggest.js";
 import type { Curriculum } from "./curriculum.js";
 import type { Task } from "./task.js";
-import type { StepResult, Trainer } from "./trainer.js";
+import type { ResolvedTrainerOptions } from "./trainerOptions.js";
+import type { StepResult, TrainingBatch } from "./trainingBatch.js";
 
 export interface RunOptions {
   /** What to learn: its loss and readout must be the trainer's. */
@@ -41,11 +43,20 @@ export interface Progress {
   readonly iterationsPerSecond: number;
 }
 
+/** What a run needs of a trainer. */
+export interface Steps {
+  readonly model: { readonly config: ModelConfig };
+  readonly options: Pick<ResolvedTrainerOptions, "loss" | "readout">;
+  ready(): Promise<void>;
+  step(batch: TrainingBatch): StepResult;
+  stepAsync(batch: TrainingBatch): Promise<StepResult>;
+}
+
 /** Stream of the model's seed that batches are drawn from, unless the caller has a generator. */
 const BATCH_STREAM = 1;
 
 /** @throws {ConfigError} when task, trainer and model do not fit each other, before anything is trained */
-export async function* run(trainer: Trainer, options: RunOptions): AsyncGenerator<Progress, void, undefined> {
+export async function* run(trainer: Steps, options: RunOptions): AsyncGenerator<Progress, void, undefined> {
   checkRun(trainer, options);
   const { task, iterations, batchSize = 32, curriculum, signal, yieldMs = 50 } = options;
   const rng = options.rng ?? new Random(trainer.model.config.seed, BATCH_STREAM);
@@ -109,7 +120,7 @@ class Summary {
 
 const known = ["task", "iterations", "batchSize", "maxLength", "curriculum", "rng", "signal", "yieldMs"] satisfies (keyof RunOptions)[];
 
-function checkRun({ model, options: own }: Trainer, options: RunOptions): void {
+function checkRun({ model, options: own }: Steps, options: RunOptions): void {
   const unknown = Object.keys(options ?? {}).find((name) => !(known as string[]).includes(name));
   if (unknown !== undefined) {
     throw new ConfigError(`Trainer.run: unknown option '${unknown}'${didYouMean(unknown, known)} (known: ${known.join(", ")})`);

@@ -3,7 +3,7 @@ import { kernelModule } from "../engine/module.js";
 import { Relay, relayBytes } from "../engine/relay.js";
 import { mayWait, startWorker, type WorkerThread } from "../engine/workerThreads.js";
 import type { Core } from "../models/core.js";
-import { type Job, type LaneRunner, writeJob } from "./laneRunner.js";
+import { claimed, type Job, type LaneRunner, writeJob } from "./laneRunner.js";
 import type { WorkerStart } from "./stepWorker.js";
 
 export class StepThreads {
@@ -79,15 +79,6 @@ export class StepThreads {
   stop(): void {
     for (const worker of this.workers) worker.terminate();
   }
-}
-
-/** The lanes that thread `index` runs: those it claims, or with states carried from step to step always the same ones. */
-export function* claimed(relay: Relay, job: Job, number: number, index: number, threads: number): Generator<number> {
-  if (job.carryState) {
-    for (let lane = index; lane < job.lanes; lane += threads) yield lane;
-    return;
-  }
-  for (let lane = relay.claim(number, job.lanes); lane >= 0; lane = relay.claim(number, job.lanes)) yield lane;
 }
 
 /** Bytes reserved, not used, for a memory that threads share. More is refused by some browsers. */

@@ -6,8 +6,7 @@ import { Relay } from "../engine/relay.js";
 import { createMemory } from "../models/memories.js";
 import { Network } from "../models/network.js";
 import type { ModelConfig, ModelType } from "../models/options.js";
-import { LaneRunner, readJob } from "./laneRunner.js";
-import { claimed } from "./stepThreads.js";
+import { claimed, LaneRunner, readJob } from "./laneRunner.js";
 
 /** What the trainer sends a worker first: everything that is there once for all steps. */
 export interface WorkerStart {

@@ -28,14 +28,7 @@ import {
   putParameterTensors,
   type TrainerState,
 } from "./trainerState.js";
-import { readLossTensor, type TrainingBatch } from "./trainingBatch.js";
-
-export interface StepResult {
-  /** Σ m·l / Σ m over the batch, before the update. */
-  readonly loss: number;
-  /** Norm of all gradients together, before clipping. */
-  readonly gradNorm: number;
-}
+import { readLossTensor, type StepResult, type TrainingBatch } from "./trainingBatch.js";
 
 /** The optimizer's part of the engine: its moments, laid out as the weights. */
 interface Buffers {

@@ -1,8 +1,9 @@
 // What a trainer needs to go on exactly where it was, as a value: its numbers, and tensors under names.
 import { CheckpointError } from "../errors.js";
 import type { Core } from "../models/core.js";
-import { type SparseStateTensor, State, type StateTensor } from "../models/state.js";
+import { State } from "../models/state.js";
 import type { StateLayout } from "../models/stateLayout.js";
+import type { SparseStateTensor, StateTensor } from "../models/stateTensor.js";
 import type { Tensor } from "../tensor.js";
 import type { OptimizerState } from "./optimizers.js";
 

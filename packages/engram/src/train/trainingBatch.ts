@@ -1,4 +1,4 @@
-// What callers give a training step.
+// What callers give a training step, and what it gives back.
 import { checkTensor, type TensorLike } from "../models/inputs.js";
 import type { Tensor } from "../tensor.js";
 
@@ -12,6 +12,13 @@ export interface TrainingBatch {
   readonly mask?: TensorLike | undefined;
   /** Valid steps of each element [B] [all T]. */
   readonly lengths?: ArrayLike<number> | undefined;
+}
+
+export interface StepResult {
+  /** Σ m·l / Σ m over the batch, before the update. */
+  readonly loss: number;
+  /** Norm of all gradients together, before clipping. */
+  readonly gradNorm: number;
 }
 
 /**
