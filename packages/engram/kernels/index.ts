@@ -16,6 +16,8 @@ export { denseForward, denseBackward, denseRestore } from "./denseMemory";
 export { philoxUniform, philoxNormal } from "./philox";
 export { dropoutRows } from "./dropout";
 export { copyUsedRows, releaseUsedRows, rowNorms } from "./touchedRows";
+export { encodeRows } from "./rowCodes";
+export { } from "./quantizedSearch";
 export { } from "./sparseLayout";
 export { } from "./sparseLinks";
 export { sparseForward, sparseBackward } from "./sparseMemory";

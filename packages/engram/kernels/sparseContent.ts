@@ -1,6 +1,7 @@
 // Reading by content (models.md §3, step 4): a head's K most similar cells, and over those c = softmax(β D).
 // The choice of cells is a constant to the gradient.
 import { expOfNegative4 } from "./functions";
+import { mostSimilarByCode } from "./quantizedSearch";
 import { accumulate, floats, padded, splat, sumLanes, zero4 } from "./simd";
 import { SparseMemory } from "./sparseLayout";
 import { mostSimilar } from "./topK";
@@ -12,7 +13,9 @@ export function readContent(s: SparseMemory, rows: TouchedRows, record: usize, x
   for (let h = 0, q = xi, to = s.queries; h < s.heads; h++, q += rowBytes, to += rowBytes) {
     store<f32>(record + s.queryNorms + floats(h), normalize(to, q, rowBytes));
   }
-  mostSimilar(record + s.contentRows, record + s.similarities, rows, s.queries, s.untouchedCells, s.heads, s.reads, s.wordWidth);
+  if (s.codeBytes == 0 || !mostSimilarByCode(s, record + s.contentRows, record + s.similarities, rows)) {
+    mostSimilar(record + s.contentRows, record + s.similarities, rows, s.queries, s.untouchedCells, s.heads, s.reads, s.wordWidth);
+  }
   touchChosen(s, rows, record + s.contentRows);
   const stride = floats(s.contentStride);
   for (let h = 0, at: usize = 0; h < s.heads; h++, at += stride) {

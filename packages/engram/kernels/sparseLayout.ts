@@ -43,6 +43,14 @@ export class SparseMemory {
   savedBytes: i32; // of the rows an access overwrote: [Sp, Wp], and their inverse norms [Sp]
   savedNorms: i32;
   writesBytes: i32; // of [Sp]
+  // the index by codes (rowCodes.ts, quantizedSearch.ts); 0 without one
+  codeBytes: i32; // D/4, of a row
+  compared: i32; // C, rows at least that a head is compared with exactly
+  rotation: usize; // [D/4, Wp, 4] · √D
+  turned: usize; // [D] a query after the rotation
+  tables: usize; // [2, D/2, 16] bytes, of two heads
+  scoreCounts: usize; // one i32 for each score there can be
+  nominees: usize; // [2] Nominees, of two heads
   // addresses
   rows: usize; // [B] TouchedRows, rowsBytes apart
   rowsBytes: i32;

@@ -1,6 +1,7 @@
 // The sparse write (models.md §3, steps 1 to 3): with z the least recently accessed cell,
 //   w_i = g_w (g_i mean_h w'_h[i] + (1 - g_i) [i = z]),   M = M' with row z set to 0, then + w v^T.
 // The write list has z first, then the cells of the read lists before, as they come. z is a constant to the gradient.
+import { countFilled, encodeWritten } from "./rowCodes";
 import { accumulate, floats, flushTiny, splat, sumLanes, zero4 } from "./simd";
 import { SparseMemory } from "./sparseLayout";
 import { inverseNorm, TouchedRows } from "./touchedRows";
@@ -56,6 +57,7 @@ export function saveRows(s: SparseMemory, saved: usize, rows: TouchedRows, recor
 
 export function writeRows(s: SparseMemory, rows: TouchedRows, record: usize, xi: usize): void {
   const count = load<i32>(record + s.counts + floats(s.heads));
+  const filledBefore = s.codeBytes == 0 ? 0 : countFilled(rows, record + s.writeRows, count);
   const vector = xi + s.writeVector;
   const rowBytes = floats(s.wordWidth);
   let keep = zero4(); // nothing of row z
@@ -74,6 +76,7 @@ export function writeRows(s: SparseMemory, rows: TouchedRows, record: usize, xi:
     store<f32>(rows.inverseNorms + floats(row), inverseNorm(sumLanes(sum)));
     keep = i32x4.splat(-1);
   }
+  if (s.codeBytes != 0) encodeWritten(s, rows, record + s.writeRows, count, filledBefore);
 }
 
 /**

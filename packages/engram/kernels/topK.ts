@@ -50,7 +50,7 @@ export function mostSimilar(
       score += 2 * stride;
     }
     if (h < heads) {
-      const s = f32x4.mul(dotFour(m, query, rowBytes), norms);
+      const s = f32x4.mul(dotFour(m, m + rowBytes, m + 2 * rowBytes, m + 3 * rowBytes, query, rowBytes), norms);
       const reaches = f32x4.ge(s, v128.load_splat<f32>(score + lastOf));
       if (v128.any_true(reaches)) {
         offerFour(candidateRows + (score - scores), score, rows, untouchedCells, k, row, s, i32x4.bitmask(reaches));
@@ -63,18 +63,17 @@ export function mostSimilar(
 /** Four rows against one query. */
 // @ts-ignore: decorator
 @inline
-function dotFour(m: usize, query: usize, rowBytes: usize): v128 {
+export function dotFour(m0: usize, m1: usize, m2: usize, m3: usize, query: usize, rowBytes: usize): v128 {
   let a0 = zero4(), a1 = zero4(), a2 = zero4(), a3 = zero4();
-  let m1 = m + rowBytes, m2 = m1 + rowBytes, m3 = m2 + rowBytes;
-  const end = m1;
+  const end = m0 + rowBytes;
   do {
     const q = v128.load(query);
-    a0 = f32x4.add(a0, f32x4.mul(v128.load(m), q));
+    a0 = f32x4.add(a0, f32x4.mul(v128.load(m0), q));
     a1 = f32x4.add(a1, f32x4.mul(v128.load(m1), q));
     a2 = f32x4.add(a2, f32x4.mul(v128.load(m2), q));
     a3 = f32x4.add(a3, f32x4.mul(v128.load(m3), q));
-    m += 16; m1 += 16; m2 += 16; m3 += 16; query += 16;
-  } while (m < end);
+    m0 += 16; m1 += 16; m2 += 16; m3 += 16; query += 16;
+  } while (m0 < end);
   return sumLanes4(a0, a1, a2, a3);
 }
 
@@ -82,7 +81,7 @@ function dotFour(m: usize, query: usize, rowBytes: usize): v128 {
  * Every head starts with the untouched cells. Where they are fewer than K, all other cells have rows, and rows 0, 1, … hold the places (row 0 those
  * that only fill the last vector).
  */
-function startCandidates(candidateRows: usize, scores: usize, untouched: i32, heads: i32, k: i32): void {
+export function startCandidates(candidateRows: usize, scores: usize, untouched: i32, heads: i32, k: i32): void {
   const stride = padded(k);
   for (let h = 0; h < heads; h++) {
     for (let j = 0; j < stride; j++) {

@@ -28,6 +28,8 @@ export class TouchedRows {
   slots: usize; // [C] i32, 0 or 1 + the row's slot among the rows that the recorded sequence used
   memory: usize; // [C, Wp]
   inverseNorms: usize; // [C], 1 / sqrt(|row|^2 + EPSILON)
+  codes: usize; // [C padded to 16, D/4] bytes (rowCodes.ts)
+  filled: i32; // rows that hold anything; counted where there are codes
   used: i32; // slots given out
   usedRows: usize; // [slots] i32, the row of each slot
   work: usize; // [slots, 2, Wp]: a copy of the row on which backward undoes writes, and the row's gradient

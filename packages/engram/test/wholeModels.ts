@@ -21,10 +21,10 @@ export function smallModel(type: ModelType, options: Partial<SDNCOptions> = {}):
 
 /** Only the options that the type has are taken. */
 export function createModel(type: ModelType, options: SDNCOptions): Model {
-  const { sparseReads, temporalReads, temporalLinks, ...shared } = options;
+  const { sparseReads, index, temporalReads, temporalLinks, ...shared } = options;
   const reads = sparseReads ?? Math.min(2, options.nrCells ?? 2);
   if (type === "dnc") return new DNC(shared);
-  const sparse = { ...shared, sparseReads: reads };
+  const sparse = { ...shared, sparseReads: reads, index };
   return type === "sam" ? new SAM(sparse) : new SDNC({ ...sparse, temporalReads: temporalReads ?? 2, temporalLinks: temporalLinks ?? 3 });
 }
 

@@ -262,9 +262,10 @@ function checkRun(run: unknown, name: string): RunState {
 
 /** What a model of the same kind is made with. */
 function ownOptions({ type, config }: Model) {
-  const { sparseReads, temporalReads, temporalLinks, ...dense } = config;
+  const { sparseReads, index, temporalReads, temporalLinks, ...dense } = config;
   if (type === "dnc") return dense;
-  return type === "sam" ? { ...dense, sparseReads } : { ...dense, sparseReads, temporalReads, temporalLinks };
+  const sparse = { ...dense, sparseReads, index };
+  return type === "sam" ? sparse : { ...sparse, temporalReads, temporalLinks };
 }
 
 /** Lengths from the shortest to the longest, at most so many, evenly spread. */

@@ -14,18 +14,22 @@ const SPARE_WORDS = 4;
 
 const SENTINEL = -1;
 
+/** Codes lie 16 rows side by side. */
+const pad16 = (rows: number): number => (rows + 15) & ~15;
+
 function offsetOf(field: (typeof descriptors.TouchedRows)[number]): number {
   return 4 * descriptors.TouchedRows.indexOf(field);
 }
 
 type Pointers = Pick<
   DescriptorFields<"TouchedRows">,
-  "entries" | "marks" | "slots" | "memory" | "inverseNorms" | "usedRows" | "work" | "workNorms"
+  "entries" | "marks" | "slots" | "memory" | "inverseNorms" | "codes" | "usedRows" | "work" | "workNorms"
 >;
 
 type LinkPointers = Pick<DescriptorFields<"Links">, "columns" | "weights" | "places" | "notes" | "precedence">;
 
 interface Structs {
+  readonly memory: number;
   readonly rows: number;
   readonly links: number;
 }
@@ -33,13 +37,13 @@ interface Structs {
 export class ElementRows {
   private block: Block;
   private capacity = 0;
-  private pointers: Pointers = { entries: 0, marks: 0, slots: 0, memory: 0, inverseNorms: 0, usedRows: 0, work: 0, workNorms: 0 };
+  private pointers: Pointers = { entries: 0, marks: 0, slots: 0, memory: 0, inverseNorms: 0, codes: 0, usedRows: 0, work: 0, workNorms: 0 };
 
   private linkPointers: LinkPointers = { columns: 0, weights: 0, places: 0, notes: 0, precedence: 0 };
   private readonly struct: number;
 
   /**
-   * @param structs addresses of the TouchedRows and the Links, zeroed @param lists address of the element's record of state, zeroed
+   * @param structs addresses of the shard's SparseMemory, and of the element's TouchedRows and Links, zeroed @param lists address of the element's record of state, zeroed
    */
   constructor(
     private readonly engine: Engine,
@@ -71,7 +75,7 @@ export class ElementRows {
     return this.count("used");
   }
 
-  private count(field: "touched" | "used"): number {
+  private count(field: "touched" | "used" | "filled"): number {
     return this.engine.i32(this.struct + offsetOf(field), 1)[0] as number;
   }
 
@@ -104,6 +108,7 @@ export class ElementRows {
         entries: take(ENTRY_WORDS * (1 + capacity)) + 4 * ENTRY_WORDS,
         inverseNorms: take(capacity),
         memory: take(capacity * wordWidth),
+        codes: take((pad16(capacity) * this.layout.fields.codeBytes) / 4),
       };
       this.linkPointers = {
         columns: take(linkWords),
@@ -126,7 +131,16 @@ export class ElementRows {
 
   private writeStruct(): void {
     const [touched, nextCell, loaded, passed, finger] = this.head() as unknown as [number, number, number, number, number];
-    const counts = { nrCells: this.layout.nrCells, touched, nextCell, loaded, passed, finger, used: this.used };
+    const counts = {
+      nrCells: this.layout.nrCells,
+      touched,
+      nextCell,
+      loaded,
+      passed,
+      finger,
+      used: this.used,
+      filled: this.count("filled"),
+    };
     this.engine.writeDescriptor(this.struct, "TouchedRows", { ...counts, ...this.pointers });
     if (!this.layout.linked) return;
     const sizes = { most: this.layout.options.temporalLinks, shift: 31 - Math.clz32(this.layout.linkStride) };
@@ -140,6 +154,7 @@ export class ElementRows {
   clear(): void {
     this.releaseUsedRows();
     this.head().set([0, 0, 0, 0, SENTINEL]);
+    this.engine.i32(this.struct + offsetOf("filled"), 1)[0] = 0;
     const { entries } = this.pointers;
     this.engine.i32(entries - 4 * ENTRY_WORDS, ENTRY_WORDS).set([0, 0, SENTINEL, SENTINEL]);
     this.engine.u8(this.lists, this.layout.stateBytes).fill(0);
@@ -179,6 +194,7 @@ export class ElementRows {
     const { inverseNorms, memory, slots } = this.pointers;
     this.engine.kernels.rowNorms(inverseNorms, memory, this.touched, this.layout.wordWidth);
     this.engine.i32(slots, this.touched).fill(0);
+    if (this.layout.fields.codeBytes > 0) this.engine.kernels.encodeRows(this.structs.memory, this.struct);
   }
 
   /** Forgets the recorded sequence. */

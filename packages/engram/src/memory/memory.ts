@@ -24,6 +24,8 @@ export interface MemoryOptions {
   readonly sparseReads: number;
   readonly temporalReads: number;
   readonly temporalLinks: number;
+  /** How a sparse memory looks for the most similar cells [exact]. */
+  readonly index?: "exact" | "quantized";
 }
 
 /** One tensor of a memory's state or debug output: its name after the last dot in `state.tensors()`, and its shape for one element. */

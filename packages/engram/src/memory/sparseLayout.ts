@@ -1,8 +1,9 @@
 // Sizes of a sparse memory and where everything lies: the interface vector, the record of an access, one element's state.
 // kernels/sparseLayout.ts has the same fields with their meaning.
 import type { Take } from "../engine/block.js";
-import type { DescriptorFields } from "../engine/engine.js";
+import { type DescriptorFields, descriptorBytes } from "../engine/engine.js";
 import type { Block, InterfaceSection, MemoryOptions } from "./memory.js";
+import { randomRotation } from "./rotation.js";
 
 export const pad4 = (n: number): number => (n + 3) & ~3;
 export const pad8 = (n: number): number => (n + 7) & ~7;
@@ -11,6 +12,9 @@ export const pad8 = (n: number): number => (n + 7) & ~7;
 export const ENTRY_WORDS = 4;
 /** What TouchedRows counts: touched, nextCell, loaded, passed, finger, one after the other. */
 export const HEAD_WORDS = 5;
+
+/** The largest table entry in kernels/quantizedSearch.ts; two tables for each byte of a code. */
+const LARGEST_ENTRY = 63;
 
 /** Consecutive places for arrays of four-byte words; `take` gives the byte offset of the next. */
 class Placer {
@@ -52,6 +56,11 @@ export type Scratch = Pick<
   | "mixedPlaces"
   | "dContent"
   | "dTemporal"
+  | "rotation"
+  | "turned"
+  | "tables"
+  | "scoreCounts"
+  | "nominees"
 >;
 
 /** Sizes and offsets. */
@@ -73,6 +82,7 @@ export class SparseLayout {
   /** Bytes of a record that are state: the read and write lists. */
   readonly stateBytes: number;
   readonly fields: SizeFields;
+  private ownRotation: Float32Array | undefined;
 
   constructor(
     readonly options: MemoryOptions,
@@ -122,6 +132,7 @@ export class SparseLayout {
     saved.take(pad4(this.writes) * wordWidth);
     const savedNorms = saved.take(this.writes);
     const writesBytes = 4 * pad4(this.writes);
+    const isQuantized = options.index === "quantized";
 
     this.fields = {
       heads,
@@ -156,7 +167,15 @@ export class SparseLayout {
       savedBytes: saved.bytes,
       savedNorms,
       writesBytes,
+      codeBytes: isQuantized ? pad8(cellSize) / 4 : 0,
+      compared: isQuantized ? Math.max(256, 128 * sparseReads) : 0,
     };
+  }
+
+  /** Of the index; made once for a layout. */
+  get rotation(): Float32Array {
+    this.ownRotation ??= randomRotation(this.cellSize);
+    return this.ownRotation;
   }
 
   takeScratch(take: Take): Scratch {
@@ -188,6 +207,19 @@ export class SparseLayout {
       mixedPlaces: take(mixed),
       dContent: take(fields.contentStride),
       dTemporal: take(2 * fields.temporalStride),
+      ...this.takeIndexScratch(take),
+    };
+  }
+
+  private takeIndexScratch(take: Take): Pick<Scratch, "rotation" | "turned" | "tables" | "scoreCounts" | "nominees"> {
+    const { codeBytes } = this.fields;
+    if (codeBytes === 0) return { rotation: 0, turned: 0, tables: 0, scoreCounts: 0, nominees: 0 };
+    return {
+      rotation: take(4 * codeBytes * this.wordWidth),
+      turned: take(Math.max(4 * codeBytes, 16)),
+      tables: take(2 * 8 * codeBytes),
+      scoreCounts: take(2 * codeBytes * LARGEST_ENTRY + 1),
+      nominees: take((2 * descriptorBytes("Nominees")) / 4),
     };
   }
 

@@ -62,6 +62,7 @@ export class SparseTape implements MemoryTape {
     const { fields, linked } = this.layout;
     let links = 0;
     let scratch: Scratch | undefined;
+    let nominees: number[] = [];
     this.fixed.place((take) => {
       this.descriptor = take(descriptorBytes("SparseMemory") / 4);
       this.order = take(batch);
@@ -69,14 +70,32 @@ export class SparseTape implements MemoryTape {
       links = linked ? take((batch * LINKS_BYTES) / 4) : 0;
       this.states = take((batch * fields.recordBytes) / 4);
       scratch = this.layout.takeScratch(take);
+      nominees = Array.from({ length: fields.codeBytes > 0 ? 4 : 0 }, () => take(5 * fields.compared + 16));
     });
     const arrays = { rows: this.rows, rowsBytes: ROWS_BYTES, links, linksBytes: LINKS_BYTES, order: this.order };
     this.engine.writeDescriptor(this.descriptor, "SparseMemory", { ...fields, ...arrays, ...(scratch as unknown as Scratch) });
+    if (fields.codeBytes > 0) this.openIndex(scratch as unknown as Scratch, nominees);
     this.elements = Array.from({ length: batch }, (_, e) => {
-      const structs = { rows: this.rows + e * ROWS_BYTES, links: links + e * LINKS_BYTES };
+      const structs = { memory: this.descriptor, rows: this.rows + e * ROWS_BYTES, links: links + e * LINKS_BYTES };
       return new ElementRows(this.engine, this.layout, structs, this.states + e * fields.recordBytes);
     });
     this.batch = batch;
+  }
+
+  private openIndex({ rotation, nominees }: Scratch, arrays: readonly number[]): void {
+    const values = this.layout.rotation;
+    this.engine.f32(rotation, values.length).set(values);
+    for (const i of [0, 1]) {
+      const [rows, scores] = arrays.slice(2 * i) as [number, number];
+      this.engine.writeDescriptor(nominees + i * descriptorBytes("Nominees"), "Nominees", {
+        count: 0,
+        wanted: 0,
+        above: 0,
+        full: 0,
+        rows,
+        scores,
+      });
+    }
   }
 
   private placeRecording(): void {

@@ -5,6 +5,9 @@ import { didYouMean } from "../suggest.js";
 
 export type ModelType = "dnc" | "sam" | "sdnc";
 
+/** How a sparse memory looks for the cells most like a query. */
+export type MemoryIndex = "exact" | "quantized";
+
 /** What a DNC's constructor takes. Defaults in brackets. */
 export interface DNCOptions {
   /** X, values of an input step. */
@@ -59,6 +62,11 @@ export interface DNCOptions {
 export interface SAMOptions extends DNCOptions {
   /** K, cells read by content by each head, at most nrCells [4]. */
   sparseReads?: number;
+  /**
+   * How those cells are found: 'exact' compares the query with every touched row; 'quantized', for memories of ten thousand touched rows and more, scores
+   * codes of two bits a dimension first and compares the best of them, which may miss one [exact].
+   */
+  index?: MemoryIndex;
 }
 
 /** What an SDNC's constructor takes besides. */
@@ -101,14 +109,16 @@ const dncDefaults = {
   maxTapes: 1,
   recompute: false,
 } as const;
-const samDefaults = { ...dncDefaults, nrCells: 5000, readHeads: 4, sparseReads: 4 } as const;
+const samDefaults = { ...dncDefaults, nrCells: 5000, readHeads: 4, sparseReads: 4, index: "exact" } as const;
 const sdncDefaults = { ...samDefaults, temporalReads: 4, temporalLinks: 8 } as const;
 const defaultsOf = { dnc: dncDefaults, sam: samDefaults, sdnc: sdncDefaults };
 
 const sizes = ["inputSize", "hiddenSize", "outputSize", "readHeads", "cellSize", "maxTapes"] as const;
 const depths = ["numLayers", "numHiddenLayers"] as const;
 const sparseSizes = ["sparseReads", "temporalReads", "temporalLinks"] as const;
-const choices = { rnnType: ["lstm", "gru", "rnn"], nonlinearity: ["tanh", "relu"] } as const;
+const choices = { rnnType: ["lstm", "gru", "rnn"], nonlinearity: ["tanh", "relu"], index: ["exact", "quantized"] } as const;
+/** A rotation of cellSize² values is drawn for the index. */
+const MAX_QUANTIZED_CELL_SIZE = 512;
 
 function show(value: unknown): string {
   if (typeof value === "string") return `'${value}'`;
@@ -173,7 +183,7 @@ export function resolveOptions(type: ModelType, options: DNCOptions | SAMOptions
   const defaults = defaultsOf[type];
   checkNames(type, options, ["inputSize", "hiddenSize", ...Object.keys(defaults)]);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const config: Record<string, unknown> = { sparseReads: 4, temporalReads: 4, temporalLinks: 8, ...defaults, ...given };
+  const config: Record<string, unknown> = { sparseReads: 4, temporalReads: 4, temporalLinks: 8, index: "exact", ...defaults, ...given };
   for (const name of ["inputSize", "hiddenSize"]) {
     if (config[name] === undefined) throw new ConfigError(`${name} is required: a whole number of 1 or more`);
   }
@@ -187,6 +197,11 @@ export function resolveOptions(type: ModelType, options: DNCOptions | SAMOptions
   const { sparseReads, nrCells } = config as ModelConfig;
   if (type !== "dnc" && sparseReads > nrCells) {
     throw new ConfigError(`sparseReads must be at most nrCells (${nrCells}), got ${sparseReads}; lower sparseReads or raise nrCells`);
+  }
+  if (config.index === "quantized" && (config.cellSize as number) > MAX_QUANTIZED_CELL_SIZE) {
+    throw new ConfigError(
+      `index: 'quantized' takes a cellSize of at most ${MAX_QUANTIZED_CELL_SIZE}, got ${show(config.cellSize)}; lower it or leave index 'exact'`,
+    );
   }
   return Object.freeze(config) as ModelConfig;
 }
