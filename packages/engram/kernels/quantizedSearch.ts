@@ -2,8 +2,8 @@
 // scores are compared with it exactly, and of those the K best are taken as the exact scan takes them. A code is a sixteenth of a row, and scoring
 // it takes lookups in tables of 16 bytes, one instruction for 16 rows at a time.
 //
-// Which rows are compared is a function of the query and of the rows that hold anything, not of where they lie or how they came to be: all rows whose score is at least
-// that of the C-th best. The search declines, and the exact scan is to be made, where
+// Which rows are compared is a function of the query and of the rows that hold anything, not of where they lie or how they came to be: all rows
+// whose score is at least that of the C-th best. The search declines, and the exact scan is to be made, where
 // - few rows hold anything, so that the scan is as fast;
 // - some head has fewer than K cells of positive similarity among its rows: untouched cells and rows of nothing, of similarity 0, then compete;
 // - more than 4·C rows have the C-th best score: rows that are much the same.
@@ -58,8 +58,8 @@ export function mostSimilarByCode(s: SparseMemory, candidateRows: usize, scores:
 }
 
 /**
- * The nominees of two heads, or of one. Nominating takes longer than scoring, and without a bound to start from there would be C·ln(rows / C) of them: so a sixteenth of the blocks
- * gives a bound that about 2·C rows of all should exceed. Where it turns out to be too high, there is none.
+ * The nominees of two heads, or of one. Nominating takes longer than scoring, and without a bound to start from there would be C·ln(rows / C) of
+ * them: so a sixteenth of the blocks gives a bound that about 2·C rows of all should exceed. Where it turns out to be too high, there is none.
  */
 function nominate(s: SparseMemory, rows: TouchedRows, first: Nominees, second: Nominees, bins: i32, isPair: bool): void {
   start(first, s.compared / 8, -1);
@@ -143,8 +143,8 @@ function nominateAmong(s: SparseMemory, rows: TouchedRows, first: Nominees, seco
 }
 
 /**
- * From `row` on the first of a block of 16 with a score above its head's bound, or `touched`; leaves the block's scores in s.turned, [2, 16] u16. A loop without a
- * call: all that it needs stays in registers.
+ * From `row` on the first of the blocks, `step` rows apart, with a score above its head's bound, or `touched`; leaves the block's scores in s.turned,
+ * [2, 16] u16. A loop without a call: all that it needs stays in registers.
  */
 function nextReaching(s: SparseMemory, codes: usize, row: i32, step: i32, touched: i32, boundA: i32, boundB: i32): i32 {
   const blockBytes = <usize>s.codeBytes * ROWS_A_BLOCK;
@@ -206,8 +206,8 @@ function take(s: SparseMemory, rows: TouchedRows, nominees: Nominees, row: i32, 
 }
 
 /**
- * Leaves the nominees of at least the last wanted score, and raises the bound to it. Where those are more than four times as many as wanted, what has just that score is left
- * out for good: too few are left then, unless enough better ones come.
+ * Leaves the nominees of at least the last wanted score, and raises the bound to it. Where those are more than four times as many as wanted, what has
+ * just that score is left out for good: too few are left then, unless enough better ones come.
  */
 function shrink(s: SparseMemory, nominees: Nominees, bins: i32): void {
   const counts = s.scoreCounts;

@@ -7,7 +7,7 @@ export { createModel, modelTypes } from "./models/createModel.js";
 export { DNC } from "./models/dnc.js";
 export type { NestedNumbers, TensorLike } from "./models/inputs.js";
 export { Model } from "./models/model.js";
-export type { DNCOptions, ModelConfig, ModelType, SAMOptions, SDNCOptions } from "./models/options.js";
+export type { DNCOptions, MemoryIndex, ModelConfig, ModelType, SAMOptions, SDNCOptions } from "./models/options.js";
 export { SAM } from "./models/sam.js";
 export { SDNC } from "./models/sdnc.js";
 export { State } from "./models/state.js";

@@ -359,6 +359,14 @@ describe("options", () => {
     const sparse = { ...base, nrCells: 4 } as SDNCOptions;
     expect(() => new SAM({ ...sparse, sparseReads: 5 })).toThrow(/sparseReads must be at most nrCells \(4\), got 5/);
     expect(() => new SAM(anything({ ...sparse, temporalReads: 2 }))).toThrow(/'temporalReads': SDNC has it, SAM has not/);
+    expect(() => new SAM(anything({ ...sparse, index: "quantised" }))).toThrow(
+      /index must be one of 'exact', 'quantized', got 'quantised'; did you mean 'quantized'/,
+    );
+    expect(() => new SDNC(anything({ ...sparse, index: true }))).toThrow(/index must be one of.*got true/);
+    expect(() => new SAM({ ...sparse, cellSize: 513, index: "quantized" })).toThrow(
+      /index: 'quantized' takes a cellSize of at most 512, got 513/,
+    );
+    expect(() => new DNC(anything({ ...base, index: "exact" }))).toThrow(/'index': SAM and SDNC have it, DNC has not/);
     expect(() => new SDNC({ ...sparse, temporalReads: 0 })).toThrow(/temporalReads.*got 0/);
     expect(() => new SDNC({ ...sparse, temporalLinks: 1.5 })).toThrow(/temporalLinks.*got 1.5/);
   });
