@@ -33,12 +33,8 @@ function filledState(model) {
 
 function create({ model, options }, threads) {
   const made = new classes[model]({ ...options, seed: 1 });
-  const loss = "binaryCrossEntropyWithLogits";
-  return {
-    model: made,
-    startBytes: made.memoryUsage(),
-    trainer: new Trainer(made, { optimizer: "adam", learningRate: 1e-3, loss, threads }),
-  };
+  const trainer = new Trainer(made, { optimizer: "adam", learningRate: 1e-3, loss: "binaryCrossEntropyWithLogits", threads });
+  return { model: made, trainer, startBytes: made.memoryUsage() };
 }
 
 export class Subject {

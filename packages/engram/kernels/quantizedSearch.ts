@@ -3,16 +3,16 @@
 // it takes lookups in tables of 16 bytes, one instruction for 16 rows at a time.
 //
 // Which rows are compared is a function of the query and of the rows that hold anything, not of where they lie or how they came to be: all rows
-// whose score is at least that of the C-th best. The search declines, and the exact scan is to be made, where
+// whose score is at least that of the C-th best. Beside them compete, as in the exact scan, untouched cells and rows that hold nothing.
+// The search declines, and the exact scan is to be made, where
 // - few rows hold anything, so that the scan is as fast;
-// - some head has fewer than K cells of positive similarity among its rows: untouched cells and rows of nothing, of similarity 0, then compete;
 // - more than 4·C rows have the C-th best score: rows that are much the same.
 import { insertFalling } from "./fallingList";
 import { INNER_LEVEL, isFilled, OUTER_LEVEL, ROWS_A_BLOCK, turnFour } from "./rowCodes";
 import { floats, padded, splat, zero4 } from "./simd";
 import { SparseMemory } from "./sparseLayout";
 import { dotFour, startCandidates } from "./topK";
-import { TouchedRows } from "./touchedRows";
+import { listUntouched, TouchedRows } from "./touchedRows";
 
 /** Rows whose scores reached far enough when their turn came. */
 @unmanaged
@@ -26,7 +26,7 @@ export class Nominees {
 }
 
 /** Of so many times the C rows that are compared, the scan is as fast. */
-const SCANNED: i32 = 8;
+const SCANNED: i32 = 16;
 /** Of so many times C rows that reach the C-th best score, the search declines. */
 const MOST_ALIKE: i32 = 4;
 /** A score is at most this, so that it fits a signed lane of 16 bits and can be counted. */
@@ -39,7 +39,7 @@ const NOBODY: i32 = 32767;
 /** Fills candidateRows and scores, [R, Kp], or returns false, having spoilt them. The queries over their norms are in s.queries. */
 export function mostSimilarByCode(s: SparseMemory, candidateRows: usize, scores: usize, rows: TouchedRows): bool {
   if (rows.filled <= SCANNED * s.compared) return false;
-  startCandidates(candidateRows, scores, 0, s.heads, s.reads);
+  startCandidates(candidateRows, scores, listUntouched(s.untouchedCells, rows, s.reads), s.heads, s.reads);
   const stride = floats(padded(s.reads)), rowBytes = floats(s.wordWidth);
   const first = changetype<Nominees>(s.nominees), second = changetype<Nominees>(s.nominees + offsetof<Nominees>());
   for (let h = 0; h < s.heads; h += 2) {
@@ -50,8 +50,10 @@ export function mostSimilarByCode(s: SparseMemory, candidateRows: usize, scores:
       const nominees = i == 0 ? first : second;
       if (nominees.count < s.compared) return false;
       const list = candidateRows + <usize>(h + i) * stride, values = scores + <usize>(h + i) * stride;
-      compare(s, list, values, rows, nominees, s.queries + <usize>(h + i) * rowBytes);
-      if (!(load<f32>(values + floats(s.reads - 1)) > 0)) return false;
+      const query = s.queries + <usize>(h + i) * rowBytes;
+      compare(s, list, values, rows, nominees, query);
+      // Rows that hold nothing have a similarity next to 0.
+      if (rows.filled < rows.touched && !(load<f32>(values + floats(s.reads - 1)) > 0)) compareEmpty(s, list, values, rows, query);
     }
   }
   return true;
@@ -254,7 +256,20 @@ function compare(s: SparseMemory, list: usize, values: usize, rows: TouchedRows,
     for (; mask != 0; mask &= mask - 1) {
       const lane = ctz(mask);
       v128.store(s.turned, similarity);
-      insertFalling(list, values, padded(s.reads), rows.entries, 0, load<i32>(at + floats(lane)), load<f32>(s.turned + floats(lane)));
+      insertFalling(list, values, padded(s.reads), rows.entries, s.untouchedCells, load<i32>(at + floats(lane)), load<f32>(s.turned + floats(lane)));
+    }
+  }
+}
+
+/** Offers every row that holds nothing. */
+function compareEmpty(s: SparseMemory, list: usize, values: usize, rows: TouchedRows, query: usize): void {
+  const rowBytes = floats(s.wordWidth);
+  for (let row = 0; row < rows.touched; row++) {
+    if (isFilled(rows, row)) continue;
+    const m = rows.memory + <usize>row * rowBytes;
+    const similarity = f32x4.extract_lane(dotFour(m, m, m, m, query, rowBytes), 0) * load<f32>(rows.inverseNorms + floats(row));
+    if (similarity >= load<f32>(values + floats(s.reads - 1))) {
+      insertFalling(list, values, padded(s.reads), rows.entries, s.untouchedCells, row, similarity);
     }
   }
 }

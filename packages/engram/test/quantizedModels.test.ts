@@ -10,10 +10,10 @@ afterEach(() => {
   for (const trainer of trainers.splice(0)) trainer.dispose();
 });
 
-const sizes = { inputSize: 3, hiddenSize: 6, numHiddenLayers: 1, nrCells: 4000, cellSize: 5, readHeads: 2, sparseReads: 2, seed: 3 };
+const sizes = { inputSize: 3, hiddenSize: 6, numHiddenLayers: 1, nrCells: 6000, cellSize: 5, readHeads: 2, sparseReads: 2, seed: 3 };
 const quantized = { ...sizes, index: "quantized" } as const;
-/** Steps after which more rows are filled than are scanned for two reads a head, 2048. */
-const LONG = 2300;
+/** Steps after which more rows are filled than are scanned for two reads a head, 4096. */
+const LONG = 4350;
 
 const tensorOf = (shape: readonly number[], seed: number) => ({
   data: uniform(

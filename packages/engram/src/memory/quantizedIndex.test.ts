@@ -11,12 +11,12 @@ import { randomRotation } from "./rotation.js";
 
 type Options = SparseOptions & Pick<MemoryOptions, "index">;
 
-/** With K = 2 the 256 best by score are compared, from 2049 filled rows on. */
+/** With K = 2 the 256 best by score are compared, from 4097 filled rows on. */
 const COMPARED = 256;
-const FILLED = 3001;
+const FILLED = 4301;
 
 const sam: Options = {
-  nrCells: 5000,
+  nrCells: 6000,
   cellSize: 8,
   readHeads: 3,
   sparseReads: 2,
@@ -138,23 +138,23 @@ describe.each([sam, { ...sam, cellSize: 5, readHeads: 1 }, { ...sam, cellSize: 1
           all += cells.length;
         }
       }
-      expect(best / (all / sparseReads)).toBeGreaterThan(0.97);
+      expect(best / (all / sparseReads)).toBeGreaterThan(0.95);
       expect(found / all).toBeGreaterThan(0.95);
     });
   },
 );
 
 describe("equals the exact scan, to the bit,", () => {
-  const same = (words: ArrayLike<number>, queries: ArrayLike<number>) => {
-    const [quantized, scan] = [new SparseBench(sam, 1), new SparseBench(exact(sam), 1)].map((bench) => load(bench, words));
+  const same = (words: ArrayLike<number>, queries: ArrayLike<number>, first = 0) => {
+    const [quantized, scan] = [new SparseBench(sam, 1), new SparseBench(exact(sam), 1)].map((bench) => load(bench, words, first));
     expect(read(quantized as SparseBench, queries)).toEqual(read(scan as SparseBench, queries));
     expect((quantized as SparseBench).reads).toEqual((scan as SparseBench).reads);
   };
   const { cellSize, readHeads } = sam;
   const size = readHeads * cellSize;
 
-  test("where no more rows are filled than eight times those compared", () => {
-    same(randomWords(sam, 1, 8 * COMPARED), uniform(seeded(1), size));
+  test("where no more rows are filled than sixteen times those compared", () => {
+    same(randomWords(sam, 1, 16 * COMPARED), uniform(seeded(1), size));
   });
 
   test("where all rows are the same and the lowest cells win", () => {
@@ -173,6 +173,15 @@ describe("equals the exact scan, to the bit,", () => {
     const scan = load(new SparseBench(exact(sam), 1), words);
     for (let i = 0; i < 20; i++) read(scan, queries);
     expect(bench.tensor("last_access")).toEqual(scan.tensor("last_access"));
+  });
+
+  test("where rows that hold nothing compete with untouched cells of lower and of higher index", () => {
+    const words = Float32Array.from(randomWords(sam, 5), Math.abs);
+    words.fill(0, 7 * cellSize, 8 * cellSize);
+    words.fill(0, 4000 * cellSize, 4001 * cellSize);
+    same(words, new Float32Array(size).fill(-1));
+    same(words, new Float32Array(size).fill(-1), 1);
+    same(words, new Float32Array(size).fill(-1), 1000);
   });
 
   test("where the query is zero", () => same(randomWords(sam, 6), new Float32Array(size)));
@@ -221,9 +230,9 @@ describe.each([
   test("thousands of accesses that recycle cells give the bits of a state that goes through tensors on the way, in which rows lie otherwise", () => {
     const next = seeded(21);
     // The first cells are touched last, and all are in use after some hundred accesses. A state loaded again has its rows in order of cells.
-    const full: Options = { ...options, nrCells: 2600 };
+    const full: Options = { ...options, nrCells: 4600 };
     const bench = new SparseBench(full, 1);
-    const words = randomWords(full, 2, 2300);
+    const words = randomWords(full, 2, 4300);
     load(bench, words, 300);
     let other = load(new SparseBench(full, 1), words, 300);
     for (let round = 0; round < 30; round++) {
@@ -268,12 +277,14 @@ describe.each([
     expect(compared).toBeGreaterThan(5);
   });
 
-  test("its codes take a sixteenth of the rows' bytes, 8 dimensions a step, whatever the number of cells", () => {
+  test("its codes take two bytes for each 8 values of a touched row, however many cells there are", () => {
     const bytes = (given: Options) => load(new SparseBench(given, 1), randomWords(given, 1)).tape.bytes;
-    const more = bytes(options) - bytes(exact(options));
+    const large = { ...options, nrCells: 10_000 }; // does not bound the room to grow
+    const more = bytes(large) - bytes(exact(large));
     const perRow = 2 * Math.ceil(options.cellSize / 8);
-    const rows = 2 * FILLED; // room to grow
-    expect(more).toBeLessThan(perRow * rows + 64 * 2 ** 10);
-    expect(bytes({ ...options, nrCells: 50_000 })).toBeLessThan(bytes(options) + 4096);
+    const rows = 1.5 * FILLED + 64; // half as much again, to grow into
+    const tables = 64 * 2 ** 10; // those of two heads, the rotation, the nominees
+    expect(more).toBeLessThan(perRow * rows + tables);
+    expect(bytes({ ...options, nrCells: 50_000 })).toBe(bytes(large));
   });
 });
