@@ -70,6 +70,7 @@ export function lineChart({ title, xLabel, yLabel, series, log = { x: true, y: t
   const bottom = size.height - size.bottom;
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" font-family="system-ui, sans-serif" font-size="12" fill="#333">`,
+    `<title>${escapeText(title)}</title>`,
     `<rect width="${size.width}" height="${size.height}" fill="#fff"/>`,
     `<text x="${size.left}" y="24" font-size="15" font-weight="600">${escapeText(title)}</text>`,
   ];
