@@ -72,6 +72,17 @@ test.each(["dnc", "sdnc"] as const)("states of a %s carried on are there whichev
   expect(Buffer.from(saveCheckpoint(resumed)).equals(saveCheckpoint(shared))).toBe(true);
 });
 
+test("steps taken while the threads start go on from the states carried on", async () => {
+  const [alone, shared] = [makeTrainer({ carryState: true }), makeTrainer({ carryState: true, threads: 2 })];
+  const step = (trainer: Trainer, i: number) => trainer.step(batchOf(20, 5, i));
+  expect(step(shared, 0)).toEqual(step(alone, 0));
+  const starting = shared.ready();
+  expect(step(shared, 1)).toEqual(step(alone, 1));
+  expect(Buffer.from(saveCheckpoint(shared)).equals(saveCheckpoint(alone))).toBe(true);
+  await starting;
+  expect(step(shared, 2)).toEqual(step(alone, 2));
+});
+
 test("recompute with readouts of the whole sequence gives the same bits with 1 and 3 threads", async () => {
   for (const readout of ["sum", "last"] as const) {
     const make = (threads: number) => makeTrainer({ readout, threads, loss: "meanSquaredError" }, "dnc", { recompute: true });

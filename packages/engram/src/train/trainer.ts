@@ -199,25 +199,30 @@ export class Trainer {
       console.warn(`engram: training with one thread: ${reason}`);
       return;
     }
-    // States carried on lie with the threads that run their shards, which are others from here on.
-    const carried = this.fetchCarried();
+    let started: StepThreads;
     try {
       this.moveTo(Engine.createShared(SHARED_BYTES));
-      this.threads = await StepThreads.start(this.core, threads, createWorker);
+      started = await StepThreads.start(this.core, threads, createWorker);
     } catch (error) {
       console.warn(`engram: training with one thread: ${error instanceof Error ? error.message : String(error)}`);
+      return;
     }
+    // States carried on, by steps taken meanwhile too, lie with this thread; from here on with those that run their shards.
+    const carried = this.fetchCarried();
+    this.threads = started;
     this.handOutCarried(carried);
   }
 
   private moveTo(engine: Engine): void {
     const state = this.ownState();
+    const carried = this.fetchCarried();
     this.model.moveTo(engine);
     this.core = this.model.live("Trainer.ready");
     this.buffers = this.allocateMoments();
     this.runner = new LaneRunner(engine, this.core.network);
     this.staged = this.staging();
     this.restore(state);
+    this.handOutCarried(carried);
   }
 
   private ownCore(where: string): Core {
