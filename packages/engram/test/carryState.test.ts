@@ -1,6 +1,8 @@
 // States carried from step to step are part of what a trainer needs to go on: resumed, it equals one that was never stopped.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { EngramError } from "../src/errors.js";
 import { readCheckpoint, saveCheckpoint } from "../src/files/index.js";
+import { Staging } from "../src/models/core.js";
 import type { ModelType, SDNCOptions } from "../src/models/options.js";
 import { Trainer } from "../src/train/trainer.js";
 import type { TrainerOptions } from "../src/train/trainerOptions.js";
@@ -67,6 +69,21 @@ describe.each(modelTypes)("%s", (type) => {
     without.step(batchOf(5, 4, 0));
     expect(without.state()).not.toHaveProperty("carriedBatch");
   });
+});
+
+test("a batch that there is no memory for leaves what is carried on, or forgotten, as it was", () => {
+  const [trainer, twin] = [makeTrainer("dnc"), makeTrainer("dnc")];
+  for (const each of [trainer, twin]) each.step(batchOf(5, 4, 0));
+  trainer.resetState();
+  twin.resetState();
+  const put = vi.spyOn(Staging.prototype, "put").mockReturnValueOnce(0); // the input
+  put.mockImplementationOnce(() => {
+    throw new EngramError("too little memory", "ENGINE");
+  });
+  const large = { input: randomTensor([9, 4, 3], 1), target: randomTensor([9, 4, 3], 2) };
+  expect(() => trainer.step(large)).toThrow("too little memory");
+  put.mockRestore();
+  expect(trainer.step(batchOf(5, 4, 1))).toEqual(twin.step(batchOf(5, 4, 1)));
 });
 
 test("a sparse memory of millions of cells is written as what was touched", () => {

@@ -260,7 +260,6 @@ export class Trainer {
     core.weights.pack(true);
     return {
       lanes: laneCount,
-      restart: carryState && this.carried.begin(batchSize),
       shape: { batch: batchSize, steps, batchFirst, lengths },
       plan,
       dropout: dropout > 0 ? core.dropoutKey(model.forwardCount) : undefined,
@@ -276,6 +275,8 @@ export class Trainer {
       laneBytes: 4 * pad4(count),
       losses: staged.losses.reserve(2 * shards),
       scale: 1 / (plan.totalWeight * this.options.accumulate),
+      // Last, as it changes what is carried on: the staging before it may find too little memory.
+      restart: carryState && this.carried.begin(batchSize),
     };
   }
 
