@@ -1,10 +1,12 @@
 // Trainer.step is forward, loss, backward, clip and update, and nothing else: what it gives is compared with the same done by hand.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { EngramError } from "../src/errors.js";
 import { readCheckpoint, saveCheckpoint } from "../src/files/index.js";
 import type { Model } from "../src/models/model.js";
 import type { ModelType, SDNCOptions } from "../src/models/options.js";
 import type { State } from "../src/models/state.js";
 import type { Tensor } from "../src/tensor.js";
+import { LaneRunner } from "../src/train/laneRunner.js";
 import { optimizerNames } from "../src/train/optimizers.js";
 import { Trainer } from "../src/train/trainer.js";
 import type { TrainerOptions } from "../src/train/trainerOptions.js";
@@ -289,6 +291,20 @@ describe("a batch that does not fit", () => {
     trainer.learningRate = 0.5;
     expect(trainer.learningRate).toBe(0.5);
   });
+});
+
+test("what a step that failed half way added to the gradients is in no update", () => {
+  const [trainer, twin] = [makeTrainer("dnc", { accumulate: 2 }), makeTrainer("dnc", { accumulate: 2 })];
+  trainer.step(makeBatch(2, 3, 1));
+  const { run } = LaneRunner.prototype;
+  const failing = vi.spyOn(LaneRunner.prototype, "run").mockImplementationOnce(function (this: LaneRunner, ...given) {
+    run.apply(this, given);
+    throw new EngramError("too little memory", "ENGINE");
+  });
+  expect(() => trainer.step(makeBatch(2, 3, 2))).toThrow("too little memory");
+  failing.mockRestore();
+  for (const seed of [3, 4]) expect(trainer.step(makeBatch(2, 3, seed))).toEqual(twin.step(makeBatch(2, 3, seed)));
+  expect(bits(trainer.model.stateDict())).toEqual(bits(twin.model.stateDict()));
 });
 
 describe("what a trainer can't be made from", () => {

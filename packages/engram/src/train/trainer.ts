@@ -98,8 +98,8 @@ export class Trainer {
   /**
    * One training step: forward, loss, backward, clip, update. The state is the empty one, unless `carryState`.
    * @returns loss and gradient norm before the update
-   * @throws {ShapeError} for what does not fit; {NumericError} when loss or gradients are not finite: weights and optimizer are then
-   *   as before, states carried on forgotten
+   * @throws {ShapeError} for what does not fit; {NumericError} when loss or gradients are not finite. After an error in the midst of a
+   *   step weights and optimizer are as before, batches accumulated and states carried on forgotten
    */
   step(batch: TrainingBatch): StepResult {
     const job = this.prepare(batch, "Trainer.step");
@@ -107,6 +107,7 @@ export class Trainer {
       this.share(job);
     } catch (error) {
       this.abandon();
+      this.discard();
       throw error;
     }
     return this.finish(job);
@@ -129,6 +130,7 @@ export class Trainer {
       else await this.threads.runAsync(job, this.runner);
     } catch (error) {
       this.abandon();
+      this.discard();
       throw error;
     } finally {
       this.isBusy = false;
@@ -304,11 +306,15 @@ export class Trainer {
       if (isLast) this.applyUpdate(gradNorm);
       return { loss, gradNorm };
     } catch (error) {
-      // What the batch left in the gradients and in the states carried on is of no use.
-      this.accumulated = 0;
-      this.resetState();
+      this.discard();
       throw error;
     }
+  }
+
+  /** What a batch that failed left in the gradients and in the states carried on is of no use. */
+  private discard(): void {
+    this.accumulated = 0;
+    this.resetState();
   }
 
   private applyUpdate(gradNorm: number): void {
