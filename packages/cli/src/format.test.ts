@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, count, duration, figure, percent, quoted, rate, table, wrap } from "./format.js";
+import { bytes, count, duration, figure, percent, rate, table, wrap } from "./format.js";
 import { progressLine } from "./progressLine.js";
 
 test("numbers as they are read", () => {
@@ -47,16 +47,6 @@ test("the progress line fits any terminal, and keeps what matters", () => {
     expect(line.length).toBeLessThan(columns);
     if (columns > 14) expect(line).toContain("12,345");
   }
-});
-
-test("paths are quoted as the shell needs it", () => {
-  expect(["runs/a-1", "my run", "it's", "C:\\runs\\a"].map((path) => quoted(path, "linux"))).toEqual([
-    "runs/a-1",
-    "'my run'",
-    "'it'\\''s'",
-    "'C:\\runs\\a'",
-  ]);
-  expect(["C:\\runs\\a", "C:\\my runs"].map((path) => quoted(path, "win32"))).toEqual(["C:\\runs\\a", '"C:\\my runs"']);
 });
 
 test("long lines break between words, tables and indented lines do not", () => {

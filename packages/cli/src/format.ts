@@ -65,12 +65,6 @@ function wrapLine(line: string, columns: number): string[] {
   return lines;
 }
 
-/** A path as it is to be typed in a shell: Windows' take double quotes, all others single ones. */
-export function quoted(path: string, platform = process.platform): string {
-  if (platform === "win32") return /[\s&^%()]/.test(path) ? `"${path}"` : path;
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
-}
-
 /** Columns aligned under their headings: the first to the left, the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));

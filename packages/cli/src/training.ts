@@ -120,14 +120,14 @@ class Training {
   }
 
   #introduce(): void {
-    const { settings, task, model, folder, iteration, curriculum, label } = this.#run;
+    const { settings, task, model, folder, iteration, curriculum } = this.#run;
     const name = model.type.toUpperCase();
     const anew = settings.resume === "" ? "in" : "from the beginning, as no checkpoint was written yet, in";
     const beginning = iteration === 0 ? anew : `from iteration ${count(iteration)} on in`;
     this.#screen.say(
       `${this.#screen.strong(task.name)}: ${name} with ${count(model.config.nrCells)} cells of ${model.config.cellSize}, ${count(model.numParameters)} weights\n` +
         `lengths up to ${count(curriculum.maxLength)}, batches of ${count(settings.batch_size)}, ${settings.optim} at ${settings.lr}, seed ${settings.seed}, threads ${settings.threads}\n` +
-        `${beginning} ${label}`,
+        `${beginning} ${folder.label}`,
     );
     if (iteration >= settings.iterations) {
       this.#screen.say(`It has done its ${count(settings.iterations)} iterations; --iterations ${2 * iteration} would go on.`);
@@ -182,7 +182,7 @@ class Training {
     screen.result(`\n${generalizationTable(task, evaluation)}`);
     const drawing = run.memory.draw(curriculum.maxLength, screen.columns);
     if (drawing !== "") screen.say(`\n${drawing}`);
-    screen.say(`\nTest it again: ${commandName} evaluate ${run.label}\nLook into it: ${commandName} dashboard ${run.label}`);
+    screen.say(`\nTest it again: ${commandName} evaluate ${run.folder.label}\nLook into it: ${commandName} dashboard ${run.folder.label}`);
   }
 
   /** What went wrong, and what is left of the run. */
@@ -202,7 +202,7 @@ class Training {
         ? `loss ${figure(this.#loss)}`
         : `loss ${figure(this.#loss)}, ${countedBy(run.task)} ${percent(run.accuracy)} right`;
     this.#screen.result(
-      `stopped after iteration ${count(run.iteration)} and saved (${state})\nTo go on:\n  ${commandName} train --resume ${run.label}`,
+      `stopped after iteration ${count(run.iteration)} and saved (${state})\nTo go on:\n  ${commandName} train --resume ${run.folder.label}`,
     );
   }
 }

@@ -1,13 +1,11 @@
 // A training run: model, trainer, task and curriculum together with the folder they are kept in. Knows how to train, to sum up, to
 // save and to go on; when to do which is training.ts.
-import { relative } from "node:path";
 import { CheckpointError, type Model, Random } from "engram";
 import { saveCheckpoint } from "engram/files";
 import { type MetricsLine, RunFolder } from "engram/node";
 import { createTask, type Task, type TaskName } from "engram/tasks";
 import { Curriculum, evaluate, isSolved, type StepResult, Trainer } from "engram/train";
 import type { Settings } from "./flags.js";
-import { quoted } from "./format.js";
 import { isFiniteTrace, MemoryWatcher, traceFile } from "./memoryTrace.js";
 import { modelFromFlags } from "./models.js";
 import { trainedLengths } from "./report.js";
@@ -112,12 +110,6 @@ export class TrainingRun {
     folder.truncateMetrics(iteration);
     folder.removeAfter(iteration);
     return new TrainingRun({ folder, settings, task, model, trainer, state });
-  }
-
-  /** The folder as one would type it. */
-  get label(): string {
-    const shown = relative("", this.folder.path);
-    return quoted(shown.startsWith("..") ? this.folder.path : shown || ".");
   }
 
   /** Iterations done. */

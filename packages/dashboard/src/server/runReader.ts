@@ -1,7 +1,7 @@
 // A run's folder, read for the page. Nothing in it is ever written; whatever is missing, torn or in the midst of being written is
 // shown as not there yet.
 import { lstat, readdir, realpath } from "node:fs/promises";
-import { basename, isAbsolute, join, relative } from "node:path";
+import { basename, join } from "node:path";
 import { RunFolder } from "engram/node";
 import type { Ablation, AblationScore, RunConfig, RunSummary } from "../data/api.js";
 import type { MetricsTable } from "../data/metricsTable.js";
@@ -49,7 +49,7 @@ export class RunReader {
     return {
       index: this.index,
       name: basename(this.folder.path),
-      path: typed(this.folder.path),
+      path: this.folder.label,
       config: (config ?? {}) as RunConfig,
       live: this.#isLive(),
       lines: table.length,
@@ -103,13 +103,6 @@ export class RunReader {
       return undefined;
     }
   }
-}
-
-/** A path as one types it in a shell: from here where it lies below, quoted where it must be. */
-function typed(path: string): string {
-  const below = relative("", path);
-  const shown = below === "" ? "." : below.startsWith("..") || isAbsolute(below) ? path : below;
-  return /^[\w./:\\-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
 }
 
 /** What evaluate --ablate wrote, or null: a file half written or of another kind shows as none. */

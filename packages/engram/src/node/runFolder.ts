@@ -12,6 +12,7 @@ import { join, resolve } from "node:path";
 import { CheckpointError } from "../errors.js";
 import { removeTemporaryFiles, writeFileAtomic } from "./atomicFile.js";
 import { type LockHolder, lockHolder, lockRun, unlockRun } from "./runLock.js";
+import { shellPath } from "./shellPath.js";
 
 /** One line of metrics.jsonl. Which numbers there are besides depends on the task. */
 export interface MetricsLine {
@@ -94,6 +95,11 @@ export class RunFolder {
 
   unlock(): void {
     unlockRun(this.path);
+  }
+
+  /** The folder as one would type it in a shell. */
+  get label(): string {
+    return shellPath(this.path);
   }
 
   /** The process that trains here now, if any. */
