@@ -1,5 +1,5 @@
 import { ConfigError } from "../errors.js";
-import { nearestName } from "../suggest.js";
+import { didYouMean } from "../suggest.js";
 import { DNC } from "./dnc.js";
 import type { Model } from "./model.js";
 import type { ModelType, SDNCOptions } from "./options.js";
@@ -14,10 +14,7 @@ export const modelTypes = Object.keys(models) as readonly ModelType[];
 /** A model of a kind by name. @throws {ConfigError} for an unknown kind, or an option that is not this kind's */
 export function createModel(type: ModelType, options: SDNCOptions): Model {
   if (!modelTypes.includes(type)) {
-    const nearest = nearestName(String(type), modelTypes);
-    throw new ConfigError(
-      `a model is one of ${modelTypes.join(", ")}, got '${type}'${nearest === undefined ? "" : `; did you mean '${nearest}'?`}`,
-    );
+    throw new ConfigError(`a model is one of ${modelTypes.join(", ")}, got '${type}'${didYouMean(type, modelTypes)}`);
   }
   return new models[type](options);
 }

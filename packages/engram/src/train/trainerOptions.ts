@@ -1,6 +1,6 @@
 // The options of a trainer, checked once, at construction.
 import { ConfigError } from "../errors.js";
-import { nearestName } from "../suggest.js";
+import { didYouMean } from "../suggest.js";
 import { type LossName, lossNames, type Readout, readoutNames } from "./losses.js";
 import { type OptimizerName, type OptimizerOptions, optimizerNames, optimizerOptionNames } from "./optimizers.js";
 import type { Schedule } from "./schedules.js";
@@ -52,11 +52,8 @@ const own = [
 
 function checkChoice(name: string, value: unknown, allowed: readonly string[]): void {
   if (allowed.some((choice) => choice === value)) return;
-  const nearest = typeof value === "string" ? nearestName(value, allowed) : undefined;
-  throw new ConfigError(
-    `${name} must be one of ${allowed.map((a) => `'${a}'`).join(", ")}, got ${typeof value === "string" ? `'${value}'` : String(value)}` +
-      (nearest === undefined ? "" : `; did you mean '${nearest}'?`),
-  );
+  const got = typeof value === "string" ? `'${value}'` : String(value);
+  throw new ConfigError(`${name} must be one of ${allowed.map((a) => `'${a}'`).join(", ")}, got ${got}${didYouMean(value, allowed)}`);
 }
 
 function checkCount(name: string, value: unknown): void {
@@ -76,10 +73,8 @@ export function resolveTrainerOptions(options: TrainerOptions): { own: ResolvedT
   const known = [...own, ...optimizerOptionNames];
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    const nearest = name === "lr" ? "learningRate" : nearestName(name, known); // PyTorch's short name
-    throw new ConfigError(
-      `unknown trainer option '${name}'${nearest === undefined ? "" : `; did you mean '${nearest}'?`} (known: ${known.join(", ")})`,
-    );
+    const meant = name === "lr" ? "learningRate" : name; // PyTorch's short name
+    throw new ConfigError(`unknown trainer option '${name}'${didYouMean(meant, known)} (known: ${known.join(", ")})`);
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as TrainerOptions;
   const resolved = {
