@@ -27,12 +27,20 @@ export function productsOfStep(model, options) {
   return products;
 }
 
+/** Multiply-adds of one element that need not be done at the first step from the empty state: with h and read vectors of the step before. */
+function productsWithNothing({ hiddenSize: H, cellSize: W, readHeads: R, numLayers = 1, numHiddenLayers = 2, rnnType = "lstm" }) {
+  return gatesOf[rnnType] * H * (numLayers * numHiddenLayers * H + R * W);
+}
+
 /**
- * Flops of the products in what a case times: one training step (forward, and twice as much again for the gradients of inputs and
- * of weights), one forward pass, or one time step.
+ * Flops of the products done in what a case times: one training step (forward, and twice as much again for the gradients of inputs, the
+ * call's own apart, and of weights), one forward pass, or one time step. All but the last begin with the empty state.
  */
 export function productFlops({ model, measure, batchSize, sequenceLength, options }) {
   const multiplyAdds = Object.values(productsOfStep(model, options)).reduce((sum, n) => sum + n, 0);
-  const rows = measure === "step" ? batchSize : batchSize * sequenceLength;
-  return 2 * multiplyAdds * rows * (measure === "train" ? 3 : 1);
+  if (measure === "step") return 2 * multiplyAdds * batchSize;
+  const forward = multiplyAdds * sequenceLength - productsWithNothing(options);
+  const { inputSize, hiddenSize, rnnType = "lstm" } = options;
+  const inputGradient = gatesOf[rnnType] * hiddenSize * inputSize * sequenceLength;
+  return 2 * batchSize * (measure === "train" ? 3 * forward - inputGradient : forward);
 }
