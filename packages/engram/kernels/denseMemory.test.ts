@@ -6,6 +6,7 @@ import {
   accessForward,
   type DenseSizes,
   type DenseState,
+  emptyState,
   interfaceSize,
   stateNames,
 } from "../test/reference/denseMemory.js";
@@ -34,12 +35,13 @@ function randomCase(size: DenseSizes) {
   }));
 }
 
-function checkAccess(size: DenseSizes): void {
-  const elements = randomCase(size);
+/** @param isEmpty whether it is the first access to empty memories, the gradient with respect to which nobody asks for */
+function checkAccess(size: DenseSizes, isEmpty = false): void {
+  const elements = randomCase(size).map((each) => (isEmpty ? { ...each, state: emptyState(size) } : each));
   const want = elements.map(({ state, vector }) => accessForward(size, vector, state));
   const bench = new DenseBench(size);
   bench.tape.reserve(batch, 1, true);
-  bench.load(elements.map(({ state }) => state));
+  if (!isEmpty) bench.load(elements.map(({ state }) => state));
   bench.tape.begin(order);
   const reads = bench.forward(elements.map(({ vector }) => vector));
   bench.tape.end();
@@ -62,12 +64,14 @@ function checkAccess(size: DenseSizes): void {
       elements.map(({ dNext }) => dNext),
       size,
     ),
+    !isEmpty,
   );
   const dInterface = bench.backward(elements.map(({ dReads }) => dReads));
   bench.tape.endBackward();
   back.forEach((wanted, b) => {
     expect(dInterface[b]).toBeClose(wanted.dInterface, backwardTolerance);
   });
+  if (isEmpty) return;
   for (const name of stateNames) {
     const got = bench.tape.stateGradient(fieldOf[name]) as { data: Float32Array };
     expect(got.data).toBeClose(
@@ -83,5 +87,9 @@ test.each(sizes.flatMap((cells) => sizes.map((width) => [cells, width] as const)
     for (const numHeads of heads) checkAccess({ cells, width, heads: numHeads });
   },
 );
+
+test.each(sizes)("so does the first to %i empty cells, which leaves its links out", (cells) => {
+  for (const numHeads of heads) checkAccess({ cells, width: 5, heads: numHeads }, true);
+});
 
 test.each([6, 7, 8, 9, 13])("so does one with %i heads", (numHeads) => checkAccess({ cells: 7, width: 5, heads: numHeads }));

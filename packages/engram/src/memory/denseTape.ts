@@ -169,12 +169,12 @@ export class DenseTape implements MemoryTape {
     if (this.isRecording) this.whereabouts = "records";
   }
 
-  beginBackward(stateGradients: ReadonlyMap<string, FieldValues> = new Map(), wantsStateGradient = true): void {
+  beginBackward(stateGradients: ReadonlyMap<string, FieldValues> | undefined, wantsStateGradient: boolean): void {
     const { layout, batch, engine, gradients } = this;
     this.wantsStateGradient = wantsStateGradient;
     engine.kernels.fillZero(gradients.at, batch * this.stateBytes);
     const values = engine.f32(gradients.at, batch * layout.stateFloats);
-    for (const [name, tensor] of stateGradients) {
+    for (const [name, tensor] of stateGradients ?? []) {
       writeBatch(layout.stateField(name), values, layout.stateFloats, tensor, batch, this.rowOfElement());
     }
   }
