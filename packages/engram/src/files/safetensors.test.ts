@@ -32,8 +32,8 @@ const bytesOf = (numbers: ArrayBufferView): Uint8Array => new Uint8Array(numbers
 test.each([
   [undefined, "undefined"],
   [null, "null"],
-  [new ArrayBuffer(16), "a ArrayBuffer"],
-  [new Float32Array(4), "a Float32Array"],
+  [new ArrayBuffer(16), "ArrayBuffer"],
+  [new Float32Array(4), "Float32Array"],
   ["{}", "string"],
 ])("bytes that come as %o are a CheckpointError that says what they must come in", (bytes, got) => {
   for (const read of [readSafetensors, readSafetensorsHeader]) {
@@ -226,7 +226,7 @@ describe("what is refused with a CheckpointError that says why", () => {
 
 describe("what is never written", () => {
   test.each([
-    ["no Map", {}, /tensors must be a Map of names to tensors, got a Object/],
+    ["no Map", {}, /tensors must be a Map of names to tensors, got Object/],
     ["nothing", undefined, /tensors must be a Map.*got undefined/],
     ["no tensor", new Map([["a", undefined]]), /tensor "a": must have a Float32Array and a list of sizes/],
     ["a shape of no sizes", new Map([["a", { data: new Float32Array(2), shape: [-1, -2] }]]), /tensor "a": must have/],

@@ -92,7 +92,7 @@ function checkBytes(bytes: Uint8Array, fail: Fail): void {
 }
 
 function describe(value: unknown): string {
-  return value === null ? "null" : typeof value === "object" ? `a ${Object.prototype.toString.call(value).slice(8, -1)}` : typeof value;
+  return value === null ? "null" : typeof value === "object" ? Object.prototype.toString.call(value).slice(8, -1) : typeof value;
 }
 
 function readLayout(
