@@ -26,7 +26,7 @@ test.each([1, 3, 5, 7, 17, 32, 33])("codes of rows of %i values are those of flo
   });
   const memory = bench.put(padRows(values, cellSize, wordWidth));
   const [inverseNorms, codes] = [bench.room(touched), bench.room(48 * (codeBytes / 4))];
-  const rotation = randomRotation(cellSize);
+  const rotation = randomRotation(4 * codeBytes, wordWidth);
   const rows = putStruct(bench, "TouchedRows", { touched, memory, inverseNorms, codes });
   bench.kernels.rowNorms(inverseNorms, memory, touched, wordWidth);
   bench.kernels.encodeRows(putStruct(bench, "SparseMemory", { wordWidth, codeBytes, rotation: bench.put(rotation) }), rows);

@@ -3,9 +3,8 @@ import { randomRotation } from "./rotation.js";
 
 test.each([1, 5, 8, 20, 33])("the rotation of cells of %i values keeps every length and angle, times √D", (cellSize) => {
   const width = Math.ceil(cellSize / 4) * 4;
-  const rotation = randomRotation(cellSize);
-  const size = rotation.length / width;
-  expect(size).toBe(Math.ceil(cellSize / 8) * 8);
+  const size = Math.ceil(cellSize / 8) * 8;
+  const rotation = randomRotation(size, width);
   const columns = Array.from({ length: width }, (_, i) =>
     Float64Array.from({ length: size }, (_, d) => rotation[(Math.floor(d / 4) * width + i) * 4 + (d % 4)] as number),
   );
@@ -18,5 +17,5 @@ test.each([1, 5, 8, 20, 33])("the rotation of cells of %i values keeps every len
 });
 
 test("it is the same whenever it is made", () => {
-  expect(randomRotation(12)).toEqual(randomRotation(12));
+  expect(randomRotation(16, 12)).toEqual(randomRotation(16, 12));
 });

@@ -1,15 +1,13 @@
 // The rotation that kernels/rowCodes.ts turns rows by: drawn from a seed of its own, the same for every model and process.
 import { Random } from "../random.js";
-import { pad4, pad8 } from "./sparseLayout.js";
 
 const SEED = 0x9e3779b9;
 
 /**
- * √D times an orthogonal matrix of D = cell size padded to 8, laid out [D/4, Wp, 4]: what each four turned dimensions take of each of a row's own Wp. Its rows are
- * uniform numbers made orthogonal to those before (Gram–Schmidt).
+ * √D times an orthogonal matrix of D = `size`, a multiple of 4, its first Wp = `width` columns laid out [D/4, Wp, 4]: what each four turned dimensions
+ * take of each of a row's own. Its rows are uniform numbers made orthogonal to those before (Gram–Schmidt).
  */
-export function randomRotation(cellSize: number): Float32Array {
-  const [size, width] = [pad8(cellSize), pad4(cellSize)];
+export function randomRotation(size: number, width: number): Float32Array {
   const random = new Random(SEED);
   const rows: Float64Array[] = [];
   for (let i = 0; i < size; i++) {

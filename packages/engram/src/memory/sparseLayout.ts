@@ -174,7 +174,7 @@ export class SparseLayout {
 
   /** Of the index; made once for a layout. */
   get rotation(): Float32Array {
-    this.ownRotation ??= randomRotation(this.cellSize);
+    this.ownRotation ??= randomRotation(4 * this.fields.codeBytes, this.wordWidth);
     return this.ownRotation;
   }
 
