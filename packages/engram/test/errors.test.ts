@@ -274,6 +274,20 @@ describe.each(modelTypes)("%s", (type) => {
     expect(second.stateGrad).toBe(second.stateGrad);
   });
 
+  test("stateGrad of a call without a state can be read until the next forward, and what was read stays", () => {
+    const model = smallModel(type);
+    const [first, second] = [1, 2].map((seed) => {
+      model.forward(randomTensor([2, 3, 3], seed));
+      const result = model.backward(good());
+      if (seed === 2) expect(result.stateGrad.size).toBeGreaterThan(0);
+      return result;
+    });
+    model.forward(good());
+    expect(() => first?.stateGrad).toThrow(StateError);
+    expect(() => first?.stateGrad).toThrow(/before the next forward/);
+    expect(second?.stateGrad.size).toBeGreaterThan(0);
+  });
+
   test("a disposed model says so at every call", () => {
     const model = smallModel(type);
     const state = model.initialState(2);

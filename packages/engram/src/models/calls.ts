@@ -29,6 +29,10 @@ export interface BackwardOptions {
 
 export interface BackwardResult {
   readonly inputGrad: Tensor;
-  /** Gradient with respect to the state the call began with. A sparse memory's parts are sparse. */
+  /**
+   * Gradient with respect to the state the call began with. A sparse memory's parts are sparse. Of a call that was given no state it
+   * can be read until the next forward.
+   * @throws {StateError} when it is read later
+   */
   readonly stateGrad: Map<string, StateTensor>;
 }

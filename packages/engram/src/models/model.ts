@@ -113,7 +113,7 @@ export abstract class Model {
     const next = new State(this.stateLayout, batch, sequences);
     sequences.holds = next;
     const result: ForwardResult = { output, state: next, ...(recorder !== undefined && { debug: recorder.tensors() }) };
-    if (tape !== undefined) keepOn(tape, result, call, x.data);
+    if (tape !== undefined) keepOn(tape, result, call, x.data, state !== undefined);
     return result;
   }
 

@@ -12,8 +12,17 @@ export interface Tape {
   call: Call | undefined;
   /** The input, for running forward again with `recompute`. */
   input: Float32Array | undefined;
+  /** Whether the forward was given a state, whose gradient somebody may want at any time. */
+  hadState: boolean;
   /** What the latest backward gave: its state gradient may still lie in the sequences. */
-  unread: BackwardResult | undefined;
+  unread: Unread | undefined;
+}
+
+/** A state's gradient that was not asked for yet. */
+interface Unread {
+  read(): void;
+  /** From now on there is none to read. */
+  drop(): void;
 }
 
 export class Tapes {
@@ -29,7 +38,7 @@ export class Tapes {
   /** A tape to record a forward on: a new one while there are fewer than `maxTapes`, else the one longest unused. */
   next(open: () => Sequences): Tape {
     const reused = this.tapes.length < this.most ? undefined : this.tapes.shift();
-    const tape = reused ?? { sequences: open(), result: undefined, call: undefined, input: undefined, unread: undefined };
+    const tape = reused ?? { sequences: open(), result: undefined, call: undefined, input: undefined, hadState: false, unread: undefined };
     this.tapes.push(tape);
     settle(tape);
     tape.result = undefined; // what it kept is about to be overwritten
@@ -63,24 +72,41 @@ export class Tapes {
 }
 
 /** Keeps what a forward gave, and what going back through it needs. */
-export function keepOn(tape: Tape, result: ForwardResult, call: Call, input: Float32Array): void {
+export function keepOn(tape: Tape, result: ForwardResult, call: Call, input: Float32Array, hadState: boolean): void {
   tape.result = result;
+  tape.hadState = hadState;
   tape.call = call;
   tape.input = call.recompute > 0 ? input.slice() : undefined;
 }
 
-/** What backward gives. The state's gradient is read when it is asked for, or else before the tape that has it is written again. */
+/**
+ * What backward gives. The state's gradient is read when it is asked for, or else before the tape that has it is written again: but not for
+ * a call that began with the empty state, as most do, whose gradient hardly anybody wants and which takes a good part of a backward to read.
+ */
 export function backwardResult(tape: Tape, inputGrad: Tensor, given: ReadonlyMap<string, StateTensor> | undefined): BackwardResult {
   let read: Map<string, StateTensor> | undefined;
-  const result = {
-    inputGrad,
-    get stateGrad() {
-      read ??= tape.sequences.stateGradients(given);
-      return read;
+  let isDropped = false;
+  const readNow = () => {
+    read ??= tape.sequences.stateGradients(given);
+    return read;
+  };
+  tape.unread = {
+    read: readNow,
+    drop() {
+      isDropped = read === undefined;
     },
   };
-  tape.unread = result;
-  return result;
+  return {
+    inputGrad,
+    get stateGrad() {
+      if (isDropped) {
+        throw new StateError(
+          "backward: stateGrad of a call without a state must be read before the next forward; read it at once, or give forward initialState()",
+        );
+      }
+      return readNow();
+    },
+  };
 }
 
 /**
@@ -88,6 +114,7 @@ export function backwardResult(tape: Tape, inputGrad: Tensor, given: ReadonlyMap
  * would keep every result alive until a synchronous loop ends.
  */
 function settle(tape: Tape): void {
-  void tape.unread?.stateGrad;
+  if (tape.hadState) tape.unread?.read();
+  else tape.unread?.drop();
   tape.unread = undefined;
 }
