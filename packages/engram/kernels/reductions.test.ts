@@ -95,8 +95,11 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 32, 33])("sumGradients adds %i
   const values = uniform(random, numLanes * stride);
   const total = bench.put(start);
   const lanes = bench.put(values);
-  bench.kernels.sumGradients(total, lanes, 4 * stride, numLanes, count);
+  bench.kernels.sumGradients(total, lanes, 4 * stride, numLanes, count, 1);
   const want = start.map((s, i) => Math.fround(s + treeSum(Array.from({ length: numLanes }, (_, l) => values[l * stride + i] as number))));
   expect(bench.take(total, count)).toEqual(want.subarray(0, count));
   expect(bench.take(lanes, values.length)).toEqual(values);
+  bench.kernels.sumGradients(total, lanes, 4 * stride, numLanes, count, 0);
+  const fromZero = start.map((_, i) => treeSum(Array.from({ length: numLanes }, (_, l) => values[l * stride + i] as number)));
+  expect(bench.take(total, count)).toEqual(fromZero.subarray(0, count));
 });

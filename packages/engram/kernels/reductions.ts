@@ -84,22 +84,29 @@ export function clampInPlace(x: usize, bound: f32, count: i32): void {
 }
 
 /**
- * total += the lanes added up in a fixed tree of pairs: ((l0 + l1) + (l2 + l3)) + …, an odd one out joining last. Works in whole
- * vectors: every buffer holds count rounded up to 4, and lanes lie laneStride bytes apart. The lanes are read only.
+ * total = start + the lanes added up in a fixed tree of pairs: ((l0 + l1) + (l2 + l3)) + …, an odd one out joining last; `start` is total
+ * itself where it `accumulates`, else 0. Works in whole vectors: every buffer holds count rounded up to 4, and lanes lie laneStride bytes
+ * apart. The lanes are read only.
  */
-export function sumGradients(total: usize, lanes: usize, laneStride: usize, numLanes: i32, count: i32): void {
+export function sumGradients(total: usize, lanes: usize, laneStride: usize, numLanes: i32, count: i32, accumulates: i32): void {
   const end = total + floats(count);
   if (numLanes <= 8) {
     for (; total < end; total += 16) {
-      v128.store(total, f32x4.add(v128.load(total), sumEight(lanes, laneStride, numLanes)));
+      v128.store(total, f32x4.add(start(total, accumulates), sumEight(lanes, laneStride, numLanes)));
       lanes += 16;
     }
   } else {
     for (; total < end; total += 16) {
-      v128.store(total, f32x4.add(v128.load(total), sumTree(lanes, laneStride, numLanes)));
+      v128.store(total, f32x4.add(start(total, accumulates), sumTree(lanes, laneStride, numLanes)));
       lanes += 16;
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function start(total: usize, accumulates: i32): v128 {
+  return accumulates ? v128.load(total) : zero4(); // added too: it makes −0 the +0 that accumulating from zero gives
 }
 
 // The left half is the largest power of two below n: the tree that adding neighbours, then neighbouring pairs, and so on gives.

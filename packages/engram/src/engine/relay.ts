@@ -22,8 +22,8 @@ const TEXT_CHARACTERS = 1 << 14;
 /** Bytes of the control block: the words, then the job's text, then a failed worker's message, as UTF-16 units. */
 export const relayBytes = 4 * WORDS + 2 * 2 * TEXT_CHARACTERS;
 
-/** Loads of a control word before a thread goes to sleep on it: waking up takes tens of microseconds. */
-const SPINS = 4000;
+/** Loads of a control word before a thread goes to sleep on it, some tenths of a millisecond: more than a trainer does alone between two small steps, while waking up takes as long. */
+const SPINS = 100_000;
 /** A worker that computes moves the pulse at every time step; one that does not for so long is gone. */
 const SILENCE_MS = 5000;
 /** What a look at the pulse counts at most: while this thread itself was stopped (Ctrl-Z), or waited for its turn, so was the worker. */

@@ -86,7 +86,7 @@ export class GradientLanes {
     const stride = pad4(count);
     const sums = this.sums.zeros(ranges.length * stride);
     run((shard) => sums + 4 * stride * ranges.findIndex(({ from, count: shards }) => shard < from + shards));
-    this.engine.kernels.sumGradients(gradients, sums, 4 * stride, ranges.length, count);
+    this.engine.kernels.sumGradients(gradients, sums, 4 * stride, ranges.length, count, 1);
   }
 }
 

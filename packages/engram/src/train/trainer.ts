@@ -257,7 +257,7 @@ export class Trainer {
     const shards = rangesOf(model.network.layout, batchSize).length;
     const laneCount = lanes(shards).length;
     const { count, gradients } = core.weights;
-    if (this.accumulated === 0) core.weights.zeroGradients();
+    if (this.accumulated === 0 && shards === 1) core.weights.zeroGradients();
     core.weights.changed();
     core.weights.pack(true);
     return {
@@ -292,7 +292,9 @@ export class Trainer {
   private finish(job: StepJob): StepResult {
     const { core } = this;
     const { count, gradients } = core.weights;
-    if (job.sums !== gradients) core.engine.kernels.sumGradients(gradients, job.sums, job.laneBytes, job.lanes, count);
+    if (job.startSums) {
+      core.engine.kernels.sumGradients(gradients, job.sums, job.laneBytes, job.lanes, count, this.accumulated === 0 ? 0 : 1);
+    }
     const losses = core.engine.f64(job.losses, rangesOf(this.model.network.layout, job.shape.batch).length);
     let sum = 0;
     for (const loss of losses) sum += loss;
