@@ -2,10 +2,10 @@
 import { Engine } from "../engine/engine.js";
 import { pad4 } from "../engine/linear.js";
 import { whyNoThreads } from "../engine/workerThreads.js";
-import { ConfigError, ShapeError, StateError } from "../errors.js";
+import { ConfigError, StateError } from "../errors.js";
 import type { Core } from "../models/core.js";
 import { Staging } from "../models/core.js";
-import { checkFinite, checkLengths, checkTensor } from "../models/inputs.js";
+import { checkFinite, checkLengths } from "../models/inputs.js";
 import type { Model } from "../models/model.js";
 import { lanes, recomputedSteps } from "../models/shards.js";
 import { rangesOf, type State } from "../models/state.js";
@@ -28,7 +28,7 @@ import {
   putParameterTensors,
   type TrainerState,
 } from "./trainerState.js";
-import { readLossTensor, type StepResult, type TrainingBatch } from "./trainingBatch.js";
+import { readInput, readLossTensor, type StepResult, type TrainingBatch } from "./trainingBatch.js";
 
 /** The optimizer's part of the engine: its moments, laid out as the weights. */
 interface Buffers {
@@ -236,17 +236,10 @@ export class Trainer {
   /** Checks and stages a batch. Nothing has changed before this returns. */
   private prepare(batch: TrainingBatch, where: string): StepJob {
     const core = this.ownCore(where);
-    if (typeof batch !== "object" || batch === null) throw new ShapeError(`${where}: expected { input, target }, got ${String(batch)}`);
     const { model, staged } = this;
     const { carryState, chunk } = this.options;
-    const { batchFirst, inputSize, recompute, dropout } = model.config;
-    const letters = batchFirst ? ["B", "T"] : ["T", "B"];
-    const x = checkTensor(`${where}: input`, batch.input, [
-      ...letters.map((letter) => ({ letter })),
-      { letter: "X", size: inputSize, from: "inputSize" },
-    ]);
-    const [first, second] = x.shape as [number, number];
-    const [batchSize, steps] = batchFirst ? [first, second] : [second, first];
+    const { batchFirst, recompute, dropout } = model.config;
+    const { x, batchSize, steps } = readInput(where, batch, model.config);
     const lengths = checkLengths(where, batch.lengths, batchSize, steps);
     if (carryState) this.carried.check(where, batchSize);
     const target = readLossTensor(`${where}: target`, batch.target, this.loss.legend);

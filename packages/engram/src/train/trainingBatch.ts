@@ -1,5 +1,7 @@
 // What callers give a training step, and what it gives back.
+import { ShapeError } from "../errors.js";
 import { checkTensor, type TensorLike } from "../models/inputs.js";
+import type { ModelConfig } from "../models/options.js";
 import type { Tensor } from "../tensor.js";
 
 /** Examples to learn from. Inputs, targets and masks are tensors or nested arrays, batch first or not as the model is. */
@@ -19,6 +21,16 @@ export interface StepResult {
   readonly loss: number;
   /** Norm of all gradients together, before clipping. */
   readonly gradNorm: number;
+}
+
+/** A batch's input with B and T. @throws {ShapeError} for what is no batch, or an input that does not fit */
+export function readInput(where: string, batch: TrainingBatch, { batchFirst, inputSize }: Pick<ModelConfig, "batchFirst" | "inputSize">) {
+  if (typeof batch !== "object" || batch === null) throw new ShapeError(`${where}: expected { input, target }, got ${String(batch)}`);
+  const letters = batchFirst ? ["B", "T"] : ["T", "B"];
+  const axes = [...letters.map((letter) => ({ letter })), { letter: "X", size: inputSize, from: "inputSize" }];
+  const x = checkTensor(`${where}: input`, batch.input, axes);
+  const [first, second] = x.shape as [number, number];
+  return { x, batchSize: batchFirst ? first : second, steps: batchFirst ? second : first };
 }
 
 /**
