@@ -83,6 +83,22 @@ test("steps taken while the threads start go on from the states carried on", asy
   expect(step(shared, 2)).toEqual(step(alone, 2));
 });
 
+test("threads that are ready only after dispose end at once", async () => {
+  const workers: Worker[] = [];
+  const createWorker = () => {
+    const worker = new Worker(new URL("../dist/worker.js", import.meta.url));
+    workers.push(worker);
+    return worker;
+  };
+  const trainer = makeTrainer({ threads: 3, createWorker });
+  const ready = trainer.ready();
+  trainer.dispose();
+  await ready;
+  expect(workers).toHaveLength(2);
+  for (const worker of workers) if (worker.threadId > 0) await new Promise((resolve) => worker.once("exit", resolve));
+  expect(trainer.step(batchOf(9, 5, 1)).loss).toBeGreaterThan(0);
+});
+
 test("recompute with readouts of the whole sequence gives the same bits with 1 and 3 threads", async () => {
   for (const readout of ["sum", "last"] as const) {
     const make = (threads: number) => makeTrainer({ readout, threads, loss: "meanSquaredError" }, "dnc", { recompute: true });

@@ -51,6 +51,7 @@ export class Trainer {
   private accumulated = 0;
   private readonly carried = new CarriedStates();
   /** Whether threads are at work on a step that `stepAsync` waits for. */
+  private isDisposed = false;
   private isBusy = false;
   private rate: number;
   private threads: StepThreads | undefined;
@@ -157,6 +158,7 @@ export class Trainer {
 
   /** Ends the worker threads; the trainer goes on with one. */
   dispose(): void {
+    this.isDisposed = true;
     if (this.threads === undefined) return;
     let carried: State | undefined;
     try {
@@ -207,6 +209,10 @@ export class Trainer {
       started = await StepThreads.start(this.core, threads, createWorker);
     } catch (error) {
       console.warn(`engram: training with one thread: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    if (this.isDisposed) {
+      started.stop();
       return;
     }
     // States carried on, by steps taken meanwhile too, lie with this thread; from here on with those that run their shards.
