@@ -5,6 +5,9 @@ import type { Engine } from "./engine.js";
 export const pad4 = (n: number): number => (n + 3) & ~3;
 export const pad8 = (n: number): number => (n + 7) & ~7;
 
+/** Columns of a panel of the gemm kernel. */
+const PANEL = 8;
+
 /** Rows summed at a time in a weight gradient: a panel of 8 columns of so many rows (16 KiB) stays in the first-level cache. */
 const CHUNK_ROWS = 512;
 
@@ -30,7 +33,9 @@ export interface BiasBlock {
 export class Linear {
   readonly forwardBytes: number;
   readonly backwardBytes: number;
+  /** Scratch that its gradient is summed in; none where the products can add to the unpadded gradients themselves. */
   readonly gradientBytes: number;
+  private readonly blocks: readonly WeightBlock[];
   private forwardPanels = 0;
   private backwardPanels = 0;
 
@@ -38,11 +43,13 @@ export class Linear {
     private readonly engine: Engine,
     readonly inputs: number,
     readonly outputs: number,
-    private readonly blocks: readonly WeightBlock[],
+    blocks: readonly WeightBlock[],
   ) {
+    this.blocks = joined(blocks);
     this.forwardBytes = 4 * pad8(outputs) * inputs;
     this.backwardBytes = 4 * pad8(inputs) * outputs;
-    this.gradientBytes = 4 * pad8(inputs) * outputs;
+    const wholePanels = this.blocks.every(({ input, columns }) => input % PANEL === 0 && columns % PANEL === 0);
+    this.gradientBytes = wholePanels ? 0 : 4 * pad8(inputs) * outputs;
   }
 
   /** Places the packed panels (zeroed memory of forwardBytes and backwardBytes). */
@@ -75,14 +82,60 @@ export class Linear {
     this.engine.kernels.gemm(dx, dxStride, start, dxStride, dy, dyStride, this.backwardPanels, rows, this.inputs, this.outputs);
   }
 
-  /** Adds the gradient summed in `sum` [outputs, pad8(inputs)] to the unpadded gradients at `gradients`. */
+  /**
+   * Adds dyᵀ·x to the gradients: to `sum` [outputs, pad8(inputs)], which starts from 0 if it `isFirst`, or without one to the unpadded
+   * gradients at `gradients`.
+   * @param dy transposed, rows of `dyStride` bytes
+   * @param panels x, packed
+   */
+  addGradient(gradients: number, sum: number, isFirst: boolean, dy: number, dyStride: number, panels: number, terms: number): void {
+    const { kernels } = this.engine;
+    if (this.gradientBytes > 0) {
+      const stride = 4 * pad8(this.inputs);
+      kernels.gemm(sum, stride, isFirst ? 0 : sum, stride, dy, dyStride, panels, this.outputs, this.inputs, terms);
+      return;
+    }
+    for (const b of this.blocks) {
+      const to = gradients + 4 * b.offset;
+      const from = dy + dyStride * b.output;
+      kernels.gemm(to, 4 * b.stride, to, 4 * b.stride, from, dyStride, panels + 4 * terms * b.input, b.rows, b.columns, terms);
+    }
+  }
+
+  /** Adds the gradient summed in `sum` to the unpadded gradients at `gradients`. */
   scatterGradient(gradients: number, sum: number): void {
+    if (this.gradientBytes === 0) return;
     const stride = 4 * pad8(this.inputs);
     for (const b of this.blocks) {
       const from = sum + b.output * stride + 4 * b.input;
       this.engine.kernels.scatterBlock(gradients + 4 * b.offset, 4 * b.stride, from, stride, b.rows, b.columns);
     }
   }
+}
+
+/** Blocks that lie side by side, or one below the other, in the arena and in the padded layouts alike are one. */
+function joined(blocks: readonly WeightBlock[]): WeightBlock[] {
+  const all: WeightBlock[] = [];
+  for (const block of blocks) {
+    let next = block;
+    for (let last = all.at(-1); last !== undefined; last = all.at(-1)) {
+      const both = join(last, next);
+      if (both === undefined) break;
+      all.pop();
+      next = both;
+    }
+    all.push(next);
+  }
+  return all;
+}
+
+function join(a: WeightBlock, b: WeightBlock): WeightBlock | undefined {
+  if (a.stride !== b.stride) return undefined;
+  const beside = b.offset === a.offset + a.columns && b.input === a.input + a.columns && b.output === a.output && b.rows === a.rows;
+  if (beside) return { ...a, columns: a.columns + b.columns };
+  const below =
+    b.offset === a.offset + a.rows * a.stride && b.output === a.output + a.rows && b.input === a.input && b.columns === a.columns;
+  return below ? { ...a, rows: a.rows + b.rows } : undefined;
 }
 
 /** The sum of one or more bias vectors as one padded row. */
@@ -159,15 +212,12 @@ export function addWeightGradients(
     kernels.transposeRows(transposed, 4 * count, dy + 4 * dyColumns * from, 4 * dyColumns, count, dyColumns);
     let sum = firstSum;
     for (const { linear, x, xStride, column, zeroRows } of sources) {
-      const stride = 4 * pad8(linear.inputs);
       const skipped = Math.min(Math.max(zeroRows - from, 0), count);
-      const start = from === 0 ? 0 : sum;
       if (skipped < count) {
         const terms = count - skipped;
         kernels.packPlain(panels, terms, 0, 0, x + xStride * (from + skipped), xStride, terms, pad4(linear.inputs));
-        const a = transposed + 4 * (count * column + skipped);
-        kernels.gemm(sum, stride, start, stride, a, 4 * count, panels, linear.outputs, linear.inputs, terms);
-      } else if (start === 0) {
+        linear.addGradient(gradients, sum, from === 0, transposed + 4 * (count * column + skipped), 4 * count, panels, terms);
+      } else if (from === 0) {
         kernels.fillZero(sum, linear.gradientBytes);
       }
       sum += linear.gradientBytes;
