@@ -46,6 +46,44 @@ test.each(["sam", "sdnc"] as const)("a %s with dropout gives the same bits with 
   expect(await train(makeTrainer({ threads: 2 }, type, model), 17, 3)).toEqual(alone);
 });
 
+// More than 65,536 weights: their packing, sums and updates are shared too.
+const wide = { hiddenSize: 104, numHiddenLayers: 2 };
+
+test.each<[string, TrainerOptions, Partial<SDNCOptions>]>([
+  ["widths that fill whole panels, a bounded norm", { clipGradNorm: 0.01 }, {}],
+  ["odd widths, bounded gradients", { clipGradValue: 1e-4, optimizer: "sgd", momentum: 0.9 }, { hiddenSize: 101 }],
+  [
+    "groups that begin anywhere",
+    {
+      parameterGroups: [
+        { parameters: /bias/, learningRate: 0.1 },
+        { parameters: /weight_.*_l1$/, weightDecay: 1 },
+      ],
+    },
+    {},
+  ],
+  ["batches that accumulate", { accumulate: 2, clipGradNorm: 0.1, optimizer: "rmsprop", centered: true }, {}],
+])("many weights give the same bits with 1, 2 and 3 threads: %s", async (_, options, model) => {
+  const alone = await train(makeTrainer(options, "dnc", { ...wide, ...model }), 9, 4);
+  for (const threads of [2, 3]) {
+    expect(await train(makeTrainer({ ...options, threads }, "dnc", { ...wide, ...model }), 9, 4)).toEqual(alone);
+  }
+});
+
+test("an update of more parameter groups than threads can be told of is made by one", async () => {
+  const model = { numLayers: 8, hiddenSize: 40 };
+  const parameterGroups = [
+    ...createModel("dnc", { ...sizes, ...model })
+      .stateDict()
+      .keys(),
+  ].map((name, i) => ({
+    parameters: [name],
+    weightDecay: i / 1000,
+  }));
+  const alone = await train(makeTrainer({ parameterGroups }, "dnc", model), 9, 2);
+  expect(await train(makeTrainer({ parameterGroups, threads: 2 }, "dnc", model), 9, 2)).toEqual(alone);
+});
+
 test("states carried from step to step stay with their thread, and give the same bits", async () => {
   const alone = await train(makeTrainer({ carryState: true }), 20, 3);
   expect(await train(makeTrainer({ carryState: true, threads: 3 }), 20, 3)).toEqual(alone);

@@ -17,10 +17,11 @@ const WORDS = 16;
 /** A ticket is job · PARTS + part, the job's number cut to what fits. */
 const PARTS = 1 << 8;
 const JOB_MASK = (1 << 22) - 1;
-const TEXT_CHARACTERS = 1 << 14;
+/** Characters of a job's text at most. */
+export const LONGEST_JOB = 1 << 14;
 
 /** Bytes of the control block: the words, then the job's text, then a failed worker's message, as UTF-16 units. */
-export const relayBytes = 4 * WORDS + 2 * 2 * TEXT_CHARACTERS;
+export const relayBytes = 4 * WORDS + 2 * 2 * LONGEST_JOB;
 
 /** Loads of a control word before a thread goes to sleep on it, some tenths of a millisecond: more than a trainer does alone between two small steps, while waking up takes as long. */
 const SPINS = 100_000;
@@ -41,12 +42,12 @@ export class Relay {
   }
 
   private text(which: 0 | 1): Uint16Array {
-    return this.engine.u16(this.at + 4 * WORDS + 2 * which * TEXT_CHARACTERS, TEXT_CHARACTERS);
+    return this.engine.u16(this.at + 4 * WORDS + 2 * which * LONGEST_JOB, LONGEST_JOB);
   }
 
   /** Announces a job of `parts` parts to every thread. @throws when the text of the job is too long to hand over */
   announce(job: string, parts: number): number {
-    if (job.length > TEXT_CHARACTERS || parts >= PARTS) throw new EngramError("internal: a job too large for the relay");
+    if (job.length > LONGEST_JOB || parts >= PARTS) throw new EngramError("internal: a job too large for the relay");
     const { words } = this;
     const text = this.text(0);
     // No part of the old job is left to claim while the text changes.
@@ -106,7 +107,7 @@ export class Relay {
   /** Tells the caller that a part could not be done, and why. */
   fail(message: string): void {
     const text = this.text(1);
-    const length = Math.min(message.length, TEXT_CHARACTERS - 1);
+    const length = Math.min(message.length, LONGEST_JOB - 1);
     for (let i = 0; i < length; i++) text[i + 1] = message.charCodeAt(i);
     text[0] = length;
     const { words } = this;

@@ -106,13 +106,20 @@ export class Network {
     }
   }
 
-  /** Packs the weights at `weights` for the products of a step; `backward` also for the products going back. */
-  pack(weights: number, backward: boolean): void {
-    for (const linear of this.linears) {
-      linear.packForward(weights);
-      if (backward) linear.packBackward(weights);
+  /** Parts that packing can be shared out in: each product's weights, and the biases. */
+  get packParts(): number {
+    return this.linears.length + 1;
+  }
+
+  /** Packs one part of the weights at `weights` for the products of a step; `backward` also for the products going back. */
+  pack(part: number, weights: number, backward: boolean): void {
+    const linear = this.linears[part];
+    if (linear === undefined) {
+      for (const bias of this.biases) bias.pack(weights);
+      return;
     }
-    for (const bias of this.biases) bias.pack(weights);
+    linear.packForward(weights);
+    if (backward) linear.packBackward(weights);
   }
 
   private find(name: string): Parameter {

@@ -73,16 +73,23 @@ export class Weights {
     this.stale = true;
   }
 
-  /** Packs what changed since the last time; `backward` also for going back. */
-  pack(backward: boolean): void {
+  /**
+   * Packs what changed since the last time; `backward` also for going back.
+   * @param packAll packs every part of the network, for threads that share it
+   */
+  pack(backward: boolean, packAll = () => this.packAlone(backward)): void {
     if (this.exposed && !this.stale) this.stale = !this.isAsPacked();
     if (!this.stale && !(backward && this.backwardIsStale)) return;
-    this.network.pack(this.values, backward);
+    packAll();
     this.stale = false;
     this.backwardIsStale = !backward;
     if (!this.exposed) return;
     if (this.packedFrom === 0) this.packedFrom = this.engine.allocate(4 * this.count);
     this.engine.kernels.copyBytes(this.packedFrom, this.values, 4 * this.count);
+  }
+
+  private packAlone(backward: boolean): void {
+    for (let part = 0; part < this.network.packParts; part++) this.network.pack(part, this.values, backward);
   }
 
   private isAsPacked(): boolean {

@@ -1,30 +1,24 @@
 // The norm of all gradients together: found, seen to be finite, and bounded.
 import { NumericError } from "../errors.js";
 import type { Core } from "../models/core.js";
-import type { ResolvedTrainerOptions } from "./trainerOptions.js";
 
 /**
  * Norm of all gradients.
+ * @param squares Σ g² of each part of them
  * @param loss where the trainer computed it
  * @throws {NumericError} naming what is not finite: a weight, else the loss, else a gradient
  */
-export function finiteNorm(core: Core, step: number, loss: number | undefined): number {
-  const { engine, weights } = core;
-  const norm = Math.sqrt(engine.kernels.sumOfSquares(weights.gradients, weights.count));
+export function finiteNorm(core: Core, squares: Float64Array, step: number, loss: number | undefined): number {
+  let sum = 0;
+  for (const square of squares) sum += square;
+  const norm = Math.sqrt(sum);
   if (Number.isFinite(norm) && (loss === undefined || Number.isFinite(loss))) return norm;
   throw notFinite(core, step, loss, norm);
 }
 
-/** As torch.nn.utils.clip_grad_norm_ and clip_grad_value_ do, the guard against division by zero included. */
-export function clipGradients(
-  core: Core,
-  norm: number,
-  { clipGradNorm, clipGradValue }: Pick<ResolvedTrainerOptions, "clipGradNorm" | "clipGradValue">,
-): void {
-  const { engine, weights } = core;
-  const share = clipGradNorm === undefined ? 1 : clipGradNorm / (norm + 1e-6);
-  if (share < 1) engine.kernels.scaleInPlace(weights.gradients, share, weights.count);
-  if (clipGradValue !== undefined) engine.kernels.clampInPlace(weights.gradients, clipGradValue, weights.count);
+/** What gradients of this norm are multiplied with, as by torch.nn.utils.clip_grad_norm_, the guard against division by zero included. */
+export function clipShare(norm: number, clipGradNorm: number | undefined): number {
+  return clipGradNorm === undefined ? 1 : Math.min(1, clipGradNorm / (norm + 1e-6));
 }
 
 function notFinite({ engine, weights, network }: Core, step: number, loss: number | undefined, norm: number): NumericError {

@@ -7,6 +7,7 @@ import type { Network } from "../models/network.js";
 import { type ShardGradients, ShardSequence, type ShardSnapshot } from "../models/shardSequence.js";
 import { type CallShape, lanes, ScheduleCache, type ShardRange } from "../models/shards.js";
 import { rangesOf } from "../models/state.js";
+import { type ArenaJob, runArenaJob } from "./arenaJobs.js";
 import { type CarryJob, pack, unpack } from "./carriedStates.js";
 import { type LossPlan, readoutLoss, runLoss } from "./losses.js";
 import { RunningReadout, readoutBytes } from "./runningReadout.js";
@@ -39,18 +40,18 @@ export interface StepJob {
   readonly scale: number;
 }
 
-/** What threads share: a training step, or the states they carry from one to the next. */
-export type Job = StepJob | CarryJob;
+/** What threads share: the shards of a training step, a pass over all weights before or after them, or the states carried from one step to the next. */
+export type Job = StepJob | ArenaJob | CarryJob;
 
 /** A job as text, to hand it to a worker over shared memory. Lengths, which may be many, stay where they are staged. */
 export function writeJob(job: Job): string {
   return JSON.stringify(job, (_key, value: unknown) => {
-    return value instanceof Int32Array ? { at: (job as StepJob).lengths, count: value.length } : value;
+    return value instanceof Int32Array ? { staged: (job as StepJob).lengths, count: value.length } : value;
   });
 }
 
 export function readJob(engine: Engine, text: string): Job {
-  return JSON.parse(text, (_key, value) => (value?.count === undefined ? value : engine.i32(value.at, value.count).slice()));
+  return JSON.parse(text, (_key, value) => (value?.staged === undefined ? value : engine.i32(value.staged, value.count).slice()));
 }
 
 /** Where a walk that is run forward again has kept its state. */
@@ -92,8 +93,14 @@ export class LaneRunner {
     return this.sequences.reduce((sum, sequence) => sum + sequence.bytes, this.scratchBytes);
   }
 
-  /** Does the shards of one lane, in order. */
+  /** Does one lane of a job. */
   run(job: Job, lane: number): void {
+    if ("arena" in job) runArenaJob(this.engine, this.network, job, lane);
+    else this.runShards(job, lane);
+  }
+
+  /** Does the shards of one lane, in order. */
+  private runShards(job: StepJob | CarryJob, lane: number): void {
     const isCarry = "carry" in job;
     const ranges = rangesOf(this.network.layout, isCarry ? job.batch : job.shape.batch);
     const { from, count } = lanes(ranges.length)[lane] as ShardRange;

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { KernelBench } from "../../test/kernelBench.js";
 import { seeded, uniform } from "../../test/random.js";
 import { createOptimizer, type Optimizer, type OptimizerName, type OptimizerOptions, type ParameterRange } from "./optimizers.js";
+import { runUpdate } from "./updateRules.js";
 
 interface Case {
   readonly name: OptimizerName;
@@ -40,6 +41,8 @@ class Arenas {
   constructor(
     readonly optimizer: Optimizer,
     readonly start: ArrayLike<number>,
+    /** Where an update is cut. */
+    private readonly cuts: readonly number[] = [0, start.length],
   ) {
     this.size = start.length + 2 * Arenas.guard;
     this.weights = this.bench.room(this.size);
@@ -55,7 +58,11 @@ class Arenas {
     this.bench.engine.f32(this.from(this.gradients), gradients.length).set(gradients);
     const { weights, gradients: g, moments } = this;
     const buffers = { weights: this.from(weights), gradients: this.from(g), moments: moments.map(this.from) };
-    this.optimizer.apply(this.bench.engine, buffers, learningRate);
+    this.optimizer.begin(learningRate);
+    const calls = this.optimizer.calls(buffers);
+    for (const [i, to] of this.cuts.slice(1).entries()) {
+      for (const call of calls) runUpdate(this.bench.kernels, call, this.cuts[i] as number, to);
+    }
   }
 
   take(arena: number): Float32Array {
@@ -128,6 +135,17 @@ describe("an update gives the same bits", () => {
     }
     const parameterGroups = [{ parameters: ["p1", "p3", "p11"] }, { parameters: /^p[2469]$/ }, { parameters: (n: string) => n === "p12" }];
     const cut = new Arenas(createOptimizer(name, { ...optionsOf(c), parameterGroups }, parameters), start);
+    for (const g of gradients) {
+      one.step(g);
+      cut.step(g);
+    }
+    expect(cut.take(cut.weights)).toEqual(one.take(one.weights));
+    cut.expectGuardsUntouched();
+  });
+
+  test.each(everyCase)("wherever it is cut for threads: %s %s", (name, _, c) => {
+    const one = new Arenas(createOptimizer(name, optionsOf(c), whole(count)), start);
+    const cut = new Arenas(createOptimizer(name, optionsOf(c), whole(count)), start, [0, 1, 7, 32, 33, count]);
     for (const g of gradients) {
       one.step(g);
       cut.step(g);
@@ -244,12 +262,11 @@ describe("parameter groups", () => {
 
   test("neighbouring parameters are updated as one range", () => {
     const optimizer = createOptimizer("sgd", { parameterGroups: [{ parameters: ["output.weight", "output.bias"] }] }, parameters);
-    const arenas = new Arenas(optimizer, start);
-    const counts: number[] = [];
-    const sgd = arenas.bench.kernels.sgd;
-    const engine = { kernels: { ...arenas.bench.kernels, sgd: (...a: Parameters<typeof sgd>) => counts.push(a[3]) } };
-    optimizer.apply(engine as unknown as typeof arenas.bench.engine, { weights: 64, gradients: 64, moments: [] }, 0);
-    expect(counts).toEqual([5, 9]);
+    const calls = optimizer.calls({ weights: 64, gradients: 64, moments: [] });
+    expect(calls.map(({ first, count }) => [first, count])).toEqual([
+      [9, 5],
+      [0, 9],
+    ]);
   });
 
   const refuse = (name: string, options: object) => () => createOptimizer(name as OptimizerName, options, parameters);

@@ -4,7 +4,7 @@ import type { Engine } from "../engine/engine.js";
 import { CheckpointError } from "../errors.js";
 import { checkOptimizerName, type OptimizerName, type OptimizerSettings, optimizerDefaults, resolveSettings } from "./optimizerOptions.js";
 import { type ParameterGroup, type ParameterRange, resolveGroups } from "./parameterGroups.js";
-import { type Addresses, createUpdateRule, type MomentName, type UpdateRule } from "./updateRules.js";
+import { createUpdateRule, type MomentName, type UpdateCall, type UpdateRule } from "./updateRules.js";
 
 export { type OptimizerName, type OptimizerSettings, optimizerNames, optimizerOptionNames } from "./optimizerOptions.js";
 export type { ParameterGroup, ParameterRange } from "./parameterGroups.js";
@@ -41,23 +41,7 @@ interface Group {
   readonly settings: OptimizerSettings;
   readonly rule: UpdateRule;
   readonly ranges: readonly { readonly offset: number; readonly count: number }[];
-  /** Where in `moments` each moment of the rule is. */
-  readonly slots: readonly { readonly name: MomentName; readonly index: number }[];
 }
-
-const noAddresses: Addresses = {
-  weights: 0,
-  gradients: 0,
-  exp_avg: 0,
-  exp_avg_sq: 0,
-  max_exp_avg_sq: 0,
-  exp_inf: 0,
-  square_avg: 0,
-  grad_avg: 0,
-  momentum_buffer: 0,
-  sum: 0,
-  acc_delta: 0,
-};
 
 export class Optimizer {
   /** Resolved, without the groups' own. */
@@ -76,12 +60,9 @@ export class Optimizer {
     this.settings = Object.freeze(resolveSettings(name, given, optimizerDefaults[name], ""));
     const resolved = resolveGroups(name, this.settings, parameterGroups, parameters);
     const rules = resolved.map((group) => createUpdateRule(name, group.settings));
-    const names = [...new Set(rules.flatMap((rule) => rule.moments))];
+    const names = [...new Set(rules.flatMap((rule) => rule.moments.filter((moment) => moment !== undefined)))];
     this.moments = names.map((moment) => ({ name: moment, initial: moment === "sum" ? this.settings.initialAccumulatorValue : 0 }));
-    this.groups = resolved.map((group, i) => {
-      const rule = rules[i] as UpdateRule;
-      return { ...group, rule, slots: rule.moments.map((moment) => ({ name: moment, index: names.indexOf(moment) })) };
-    });
+    this.groups = resolved.map((group, i) => ({ ...group, rule: rules[i] as UpdateRule }));
   }
 
   /** Updates made so far. */
@@ -95,29 +76,33 @@ export class Optimizer {
   }
 
   /**
-   * One update of all parameters, at a learning rate that takes the place of the one the optimizer was made with; a group's own
-   * changes with it in proportion. Allocates nothing. The bits do not depend on how parameters lie in the arenas.
+   * Begins one update of all parameters, which `calls` then makes, at a learning rate that takes the place of the one the optimizer
+   * was made with; a group's own changes with it in proportion.
    */
-  apply(engine: Engine, buffers: OptimizerBuffers, learningRate: number): void {
+  begin(learningRate: number): void {
     this.updates++;
     const ratio = learningRate / this.settings.learningRate;
-    for (const group of this.groups) {
-      const isOwn = group.settings.learningRate !== this.settings.learningRate;
-      group.rule.begin(this.updates, isOwn ? ratio * group.settings.learningRate : learningRate);
-      for (const range of group.ranges) {
-        this.point(group, buffers, 4 * range.offset);
-        group.rule.update(engine.kernels, this.at, range.count);
-      }
+    for (const { rule, settings } of this.groups) {
+      const isOwn = settings.learningRate !== this.settings.learningRate;
+      rule.begin(this.updates, isOwn ? ratio * settings.learningRate : learningRate);
     }
   }
 
-  private readonly at: Addresses = { ...noAddresses };
+  /**
+   * What makes an update, each parameter in just one of them. Their scalars are those of the update that began last, at any time. The
+   * bits do not depend on how parameters lie in the arenas, or where an update is cut.
+   */
+  calls(buffers: OptimizerBuffers): UpdateCall[] {
+    return this.groups.flatMap(({ rule, ranges }) => {
+      const { kernel, scalars } = rule;
+      const moments = rule.moments.map((name) => (name === undefined ? 0 : this.momentAt(buffers, name)));
+      const arenas = [buffers.weights, buffers.gradients, ...moments];
+      return ranges.map(({ offset, count }) => ({ kernel, arenas, first: offset, count, scalars }));
+    });
+  }
 
-  private point(group: Group, buffers: OptimizerBuffers, bytes: number): void {
-    this.at.weights = buffers.weights + bytes;
-    this.at.gradients = buffers.gradients + bytes;
-    for (const { name } of this.moments) this.at[name] = 0;
-    for (const { name, index } of group.slots) this.at[name] = (buffers.moments[index] as number) + bytes;
+  private momentAt(buffers: OptimizerBuffers, name: MomentName): number {
+    return buffers.moments[this.moments.findIndex((moment) => moment.name === name)] as number;
   }
 
   /** A copy of what changes with updates, the moments apart. */

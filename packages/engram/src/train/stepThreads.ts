@@ -1,6 +1,6 @@
 // The threads of a trainer: the caller's own and its workers, which share every training step lane by lane.
 import { kernelModule } from "../engine/module.js";
-import { Relay, relayBytes } from "../engine/relay.js";
+import { LONGEST_JOB, Relay, relayBytes } from "../engine/relay.js";
 import { mayWait, startWorker, type WorkerThread } from "../engine/workerThreads.js";
 import type { Core } from "../models/core.js";
 import { claimed, type Job, type LaneRunner, writeJob } from "./laneRunner.js";
@@ -53,11 +53,12 @@ export class StepThreads {
 
   /** Runs all lanes of a job and returns when they are done; on a page's main thread, which may not sleep, all by itself. */
   run(job: Job, own: LaneRunner): void {
-    if (!mayWait() && !job.carryState) {
+    const text = writeJob(job);
+    if (!job.carryState && (!mayWait() || text.length > LONGEST_JOB)) {
       for (let lane = 0; lane < job.lanes; lane++) own.run(job, lane);
       return;
     }
-    const number = this.relay.announce(writeJob(job), job.lanes);
+    const number = this.relay.announce(text, job.lanes);
     for (const lane of claimed(this.relay, job, number, 0, this.count)) {
       own.run(job, lane);
       this.relay.finish();

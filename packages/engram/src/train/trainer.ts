@@ -10,8 +10,8 @@ import type { Model } from "../models/model.js";
 import { lanes, recomputedSteps } from "../models/shards.js";
 import { rangesOf, type State } from "../models/state.js";
 import type { Tensor } from "../tensor.js";
+import { ArenaPasses } from "./arenaPasses.js";
 import { CarriedStates } from "./carriedStates.js";
-import { clipGradients, finiteNorm } from "./gradientNorm.js";
 import { type Job, LaneRunner, type StepJob } from "./laneRunner.js";
 import { Loss } from "./losses.js";
 import { createOptimizer, type Optimizer } from "./optimizers.js";
@@ -30,13 +30,6 @@ import {
 } from "./trainerState.js";
 import { readInput, readLossTensor, type StepResult, type TrainingBatch } from "./trainingBatch.js";
 
-/** The optimizer's part of the engine: its moments, laid out as the weights. */
-interface Buffers {
-  readonly weights: number;
-  readonly gradients: number;
-  readonly moments: readonly number[];
-}
-
 export class Trainer {
   /** Resolved options, the optimizer's own apart. */
   readonly options: ResolvedTrainerOptions;
@@ -44,7 +37,7 @@ export class Trainer {
   private readonly loss: Loss;
   private readonly rateAt: LearningRateAt;
   private core: Core;
-  private buffers: Buffers;
+  private passes: ArenaPasses;
   private runner: LaneRunner;
   private staged: { target: Staging; mask: Staging; lengths: Staging; sums: Staging; losses: Staging };
   private steps = 0;
@@ -74,7 +67,7 @@ export class Trainer {
     this.rateAt = this.options.schedule === undefined ? (base) => base : createSchedule(this.options.schedule);
     this.loss = new Loss(this.options.loss, this.options.readout, config.outputSize, config.batchFirst);
     this.core = model.live("Trainer");
-    this.buffers = this.allocateMoments();
+    this.passes = this.arenaPasses();
     this.runner = new LaneRunner(this.core.engine, network);
     this.staged = this.staging();
   }
@@ -107,7 +100,6 @@ export class Trainer {
     try {
       this.share(job);
     } catch (error) {
-      this.abandon();
       this.discard();
       throw error;
     }
@@ -116,7 +108,8 @@ export class Trainer {
 
   /** Clips the model's gradients and updates the weights: for a loss of one's own, after `model.forward` and `model.backward`. */
   update(): { gradNorm: number } {
-    const gradNorm = finiteNorm(this.ownCore("Trainer.update"), this.optimizer.step + 1, undefined);
+    this.ownCore("Trainer.update");
+    const gradNorm = this.passes.sum(undefined, true, this.optimizer.step + 1, undefined);
     this.applyUpdate(gradNorm);
     return { gradNorm };
   }
@@ -181,10 +174,15 @@ export class Trainer {
     this.resetState();
   }
 
-  /** All lanes of a job, by all threads. */
+  /** All lanes of a job, by all threads; without them from here on, if that fails. */
   private share(job: Job): void {
-    if (this.threads !== undefined) this.threads.run(job, this.runner);
-    else for (let lane = 0; lane < job.lanes; lane++) this.runner.run(job, lane);
+    try {
+      if (this.threads !== undefined) this.threads.run(job, this.runner);
+      else for (let lane = 0; lane < job.lanes; lane++) this.runner.run(job, lane);
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
   }
 
   private fetchCarried(): State | undefined {
@@ -226,7 +224,7 @@ export class Trainer {
     const carried = this.fetchCarried();
     this.model.moveTo(engine);
     this.core = this.model.live("Trainer.ready");
-    this.buffers = this.allocateMoments();
+    this.passes = this.arenaPasses();
     this.runner = new LaneRunner(engine, this.core.network);
     this.staged = this.staging();
     this.restore(state);
@@ -258,7 +256,7 @@ export class Trainer {
     const { count, gradients } = core.weights;
     if (this.accumulated === 0 && shards === 1) core.weights.zeroGradients();
     core.weights.changed();
-    core.weights.pack(true);
+    this.passes.pack();
     return {
       lanes: laneCount,
       shape: { batch: batchSize, steps, batchFirst, lengths },
@@ -290,17 +288,13 @@ export class Trainer {
   /** Adds up what the lanes computed, and updates when enough batches are together. */
   private finish(job: StepJob): StepResult {
     const { core } = this;
-    const { count, gradients } = core.weights;
-    if (job.startSums) {
-      core.engine.kernels.sumGradients(gradients, job.sums, job.laneBytes, job.lanes, count, this.accumulated === 0 ? 0 : 1);
-    }
     const losses = core.engine.f64(job.losses, rangesOf(this.model.network.layout, job.shape.batch).length);
     let sum = 0;
     for (const loss of losses) sum += loss;
     const loss = sum / job.plan.totalWeight;
     try {
       const isLast = this.accumulated + 1 === this.options.accumulate;
-      const gradNorm = finiteNorm(core, this.steps + 1, loss);
+      const gradNorm = this.passes.sum(job, this.accumulated > 0, this.steps + 1, loss);
       this.model.forwardCount++;
       this.steps++;
       this.accumulated = isLast ? 0 : this.accumulated + 1;
@@ -319,9 +313,7 @@ export class Trainer {
   }
 
   private applyUpdate(gradNorm: number): void {
-    clipGradients(this.core, gradNorm, this.options);
-    this.optimizer.apply(this.core.engine, this.buffers, this.rateAt(this.learningRate, this.optimizer.step));
-    this.core.weights.changed();
+    this.passes.update(gradNorm, this.rateAt(this.learningRate, this.optimizer.step), this.options);
   }
 
   /** What a checkpoint needs beside the weights: a copy. */
@@ -350,7 +342,7 @@ export class Trainer {
 
   /** Where the moments lie, and with accumulated batches the gradients, by the prefix of their tensors' names. */
   private parameterBuffers(hasAccumulated: boolean): Map<string, number> {
-    const buffers = new Map(this.optimizer.moments.map(({ name }, i) => [name as string, this.buffers.moments[i] as number]));
+    const buffers = new Map(this.optimizer.moments.map(({ name }, i) => [name as string, this.passes.moments[i] as number]));
     return hasAccumulated ? buffers.set("gradient", this.core.weights.gradients) : buffers;
   }
 
@@ -379,11 +371,8 @@ export class Trainer {
     this.accumulated = state.accumulated;
   }
 
-  private allocateMoments(): Buffers {
-    const { engine, weights } = this.core;
-    const moments = this.optimizer.moments.map(() => engine.allocate(4 * weights.count));
-    this.optimizer.initialize(engine, moments, weights.count);
-    return { weights: weights.values, gradients: weights.gradients, moments };
+  private arenaPasses(): ArenaPasses {
+    return new ArenaPasses(this.core, this.optimizer, (job) => this.share(job));
   }
 
   private staging() {
