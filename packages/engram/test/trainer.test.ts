@@ -323,9 +323,12 @@ describe("what a trainer can't be made from", () => {
     ["other moments", state, { ...options, optimizer: "rmsprop" }, /lacks square_avg\./],
   ];
   test.each(cases)("%s: a CheckpointError", (_, from, given, message) => {
-    const resume = () => Trainer.resume(smallModel("dnc"), given, from as TrainerState);
+    const model = smallModel("dnc");
+    const before = model.memoryUsage().total;
+    const resume = () => Trainer.resume(model, given, from as TrainerState);
     expect(resume).toThrow(message);
     expect(resume).toThrow(expect.objectContaining({ code: "CHECKPOINT" }));
+    expect(model.memoryUsage().total).toBe(before);
   });
 
   test.each([

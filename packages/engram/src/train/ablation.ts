@@ -47,6 +47,7 @@ export function needsMemory({ asIs, readsZeroed }: Pick<Ablation, "asIs" | "read
  */
 export function withoutReads(model: Model): EvaluatedModel {
   return {
+    config: model.config,
     get training() {
       return model.training;
     },

@@ -31,6 +31,11 @@ export class ArenaPasses {
     this.squares = engine.allocate(8 * this.slices.lanes);
   }
 
+  /** Gives the memory back. */
+  free(): void {
+    for (const at of [...this.moments, this.squares]) this.core.engine.free(at);
+  }
+
   /** Packs the weights, where they changed, for a training step. */
   pack(): void {
     const { weights, network } = this.core;

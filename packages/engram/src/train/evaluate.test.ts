@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
+import { createModel } from "../models/createModel.js";
 import { Random } from "../random.js";
 import { createTask } from "../tasks/index.js";
 import type { Tensor } from "../tensor.js";
+import { withoutReads } from "./ablation.js";
 import { type EvaluatedModel, evaluate, isSolved } from "./evaluate.js";
 
 /** Copies perfectly, but gets the first bit of each sequence longer than `reach` wrong. Notes what it was asked. */
@@ -71,4 +73,20 @@ test("no lengths and no samples are refused", async () => {
   await expect(evaluate(new Copier(1), task, { lengths: [1], samples: 0, rng: new Random(1) })).rejects.toThrow(
     /needs a length and a sample/,
   );
+});
+
+test("a model of time-first sequences is refused", async () => {
+  const model = createModel("dnc", {
+    inputSize: 3,
+    outputSize: 2,
+    hiddenSize: 4,
+    nrCells: 3,
+    cellSize: 2,
+    readHeads: 1,
+    batchFirst: false,
+  });
+  const options = { lengths: [2], samples: 2, rng: new Random(1) };
+  for (const of of [model, withoutReads(model)]) {
+    await expect(evaluate(of, task, options)).rejects.toMatchObject({ code: "CONFIG", message: expect.stringMatching(/batchFirst: true/) });
+  }
 });

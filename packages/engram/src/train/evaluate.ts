@@ -6,6 +6,8 @@ import type { Batch, Score, Task } from "./task.js";
 
 /** What an evaluation needs of a model; DNC, SAM and SDNC have it. */
 export interface EvaluatedModel {
+  /** Sequences come as [B, T, …]. */
+  readonly config?: { readonly batchFirst: boolean };
   readonly training: boolean;
   train(): unknown;
   eval(): unknown;
@@ -31,6 +33,7 @@ const TURN_MS = 30;
 
 /**
  * Mean scores of a model over fresh sequences, in evaluation mode; the model's mode is afterwards what it was.
+ * @throws {ConfigError} for a model with batchFirst: false, and for no lengths or samples
  * @returns the task's scores, each the mean over all sequences
  */
 export async function evaluate(model: EvaluatedModel, task: Task, options: EvaluateOptions): Promise<Score> {
@@ -62,6 +65,9 @@ interface BatchScore {
 
 async function* scores(model: EvaluatedModel, task: Task, options: EvaluateOptions): AsyncGenerator<BatchScore> {
   const { lengths, samples = BATCH, rng, signal } = options;
+  if (model.config?.batchFirst === false) {
+    throw new ConfigError("evaluate: tasks make batches [B, T, …]; make the model with batchFirst: true, its weights are the same");
+  }
   if (lengths.length === 0 || !(samples >= 1))
     throw new ConfigError(`evaluate: needs a length and a sample or more, got [${lengths}] and ${samples}`);
   let turn = performance.now();

@@ -353,11 +353,16 @@ export class Trainer {
    */
   static resume(model: Model, options: TrainerOptions, state: TrainerState): Trainer {
     const trainer = new Trainer(model, options);
-    checkTrainerState(state, trainer.options.accumulate);
-    const carried = trainer.options.carryState ? carriedState(state, model.stateLayout) : undefined;
-    trainer.restore(state);
-    trainer.handOutCarried(carried);
-    return trainer;
+    try {
+      checkTrainerState(state, trainer.options.accumulate);
+      const carried = trainer.options.carryState ? carriedState(state, model.stateLayout) : undefined;
+      trainer.restore(state);
+      trainer.handOutCarried(carried);
+      return trainer;
+    } catch (error) {
+      trainer.passes.free();
+      throw error;
+    }
   }
 
   private restore(state: TrainerState): void {
