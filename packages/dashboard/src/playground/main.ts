@@ -6,7 +6,7 @@ import { duration, figure, percent, thousands } from "../data/numbers.js";
 import { sampleMetrics } from "../data/sampleMetrics.js";
 import { LocalTrace } from "../data/trace.js";
 import { chooseCells, traceSizes } from "../data/traceLayout.js";
-import { csvBlob, download, fill, h } from "../view/dom.js";
+import { csvBlob, download, fill, h, refill } from "../view/dom.js";
 import { LineChart } from "../view/lineChart.js";
 import { MemoryView } from "../view/memoryView.js";
 import { themeSwitch } from "../view/theme.js";
@@ -233,7 +233,7 @@ function showNeed({ accuracy = 0, maxLength = 0 }: Readonly<Record<string, numbe
 function drawTiles(line: Readonly<Record<string, number>>): void {
   const of = (name: string, show: (value: number) => string) => (line[name] === undefined ? "–" : show(line[name]));
   const tile = (name: string, value: string) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
-  fill(
+  refill(
     tiles,
     tile("Iteration", of("iteration", thousands)),
     tile("Loss", of("loss", figure)),

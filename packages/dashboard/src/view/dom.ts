@@ -21,8 +21,27 @@ export function h<Tag extends keyof HTMLElementTagNameMap>(
 
 /** Replaces what is in an element. */
 export function fill(element: Element, ...children: Child[]): void {
-  const nodes = children.filter((child): child is Node | string | number => child !== null && child !== undefined && child !== false);
-  element.replaceChildren(...nodes.map((node) => (typeof node === "number" ? String(node) : node)));
+  element.replaceChildren(...nodesOf(children));
+}
+
+/**
+ * The same for words and figures, most of which are as they were: equal ones stay, so that they need not be laid out again or be read
+ * out twice. Not for elements that hold more than their markup tells, such as canvases.
+ */
+export function refill(element: Element, ...children: Child[]): void {
+  const [before, nodes] = [[...element.childNodes], nodesOf(children)];
+  for (const [i, node] of nodes.entries()) {
+    const old = before[i];
+    if (old === undefined) element.append(node);
+    else if (!old.isEqualNode(node)) old.replaceWith(node);
+  }
+  for (const old of before.slice(nodes.length)) old.remove();
+}
+
+function nodesOf(children: readonly Child[]): Node[] {
+  return children
+    .filter((child): child is Node | string | number => child !== null && child !== undefined && child !== false)
+    .map((child) => (child instanceof Node ? child : document.createTextNode(String(child))));
 }
 
 /** Hands a file to the reader. */

@@ -11,6 +11,8 @@ export class Scrubber {
   /** Where the words about the step go. */
   readonly words = h("div", { class: "scrub-words" });
   #steps = 1;
+  #width = 0;
+  #column = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #slider = h("input", { type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": "Step of the sequence" });
   readonly #asked = h("canvas", { class: "scrub-asked", height: 1, "aria-hidden": "true" });
@@ -34,6 +36,9 @@ export class Scrubber {
   setSteps(asked: readonly boolean[]): void {
     this.#steps = Math.max(1, asked.length);
     this.#slider.max = String(this.#steps - 1);
+    const state = asked.map(Number).join("");
+    if (this.#asked.dataset.state === state) return;
+    this.#asked.dataset.state = state;
     this.#asked.width = this.#steps;
     const context = this.#asked.getContext("2d") as CanvasRenderingContext2D;
     context.clearRect(0, 0, this.#steps, 1);
@@ -49,6 +54,8 @@ export class Scrubber {
   /** As wide as the maps' plots, with the middle of the thumb above the middle of the column. */
   resize(width: number): void {
     const column = width / this.#steps;
+    if (width === this.#width && column === this.#column) return;
+    [this.#width, this.#column] = [width, column];
     const thumb = Math.max(LEAST_THUMB, column);
     this.#track.style.width = `${width}px`;
     this.#track.style.setProperty("--thumb", `${thumb}px`);

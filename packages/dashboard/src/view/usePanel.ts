@@ -2,7 +2,7 @@
 import type { Ablation, AblationScore } from "../data/api.js";
 import { type MemoryUse, type MemoryWeights, memoryUse } from "../data/memoryUse.js";
 import { figure, percent, thousands } from "../data/numbers.js";
-import { fill, h } from "./dom.js";
+import { h, refill } from "./dom.js";
 
 /** Reading that differs less from looking everywhere alike is none. */
 const CONCENTRATED = 0.2;
@@ -12,7 +12,7 @@ export class UsePanel {
   readonly #verdict = h("p", { class: "verdict" });
   readonly #measures = h("dl", { class: "measures" });
   readonly #scores = h("div", { class: "scores" });
-  #weights: MemoryWeights | undefined;
+  #use: MemoryUse | undefined;
   #ablation: Ablation | null = null;
 
   /** @param command what finds out more, where something can */
@@ -28,7 +28,7 @@ export class UsePanel {
   }
 
   showWeights(weights: MemoryWeights): void {
-    this.#weights = weights;
+    this.#use = memoryUse(weights);
     this.#draw();
   }
 
@@ -38,13 +38,13 @@ export class UsePanel {
   }
 
   #draw(): void {
-    const use = this.#weights === undefined ? undefined : memoryUse(this.#weights);
+    const use = this.#use;
     const { scores = [], needed } = this.#ablation ?? {};
-    fill(this.#verdict, ...verdict(use, findNeed(scores, needed)));
-    fill(this.#measures, ...(use === undefined ? [] : describeUse(use)));
+    refill(this.#verdict, ...verdict(use, findNeed(scores, needed)));
+    refill(this.#measures, ...(use === undefined ? [] : describeUse(use)));
     const command = this.command();
     const hint = command !== undefined && h("p", { class: "muted hint-line" }, this.#hint(), h("code", {}, command));
-    fill(this.#scores, scores.length > 0 && scoreTable(scores), hint);
+    refill(this.#scores, scores.length > 0 && scoreTable(scores), hint);
     this.#scores.hidden = scores.length === 0 && command === undefined;
   }
 
