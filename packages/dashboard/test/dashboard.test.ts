@@ -13,6 +13,8 @@ import { appendLines, type SyntheticOptions, writeSyntheticMemory, writeSyntheti
 const STEPS = 17;
 const CELLS = 16;
 const PATIENCE = { timeout: 15_000 };
+/** Maps are painted where they are seen. */
+const allInSight = { viewport: { width: 1280, height: 4000 } };
 
 describePages("the dashboard of a run", (open) => {
   let root: string;
@@ -64,7 +66,7 @@ describePages("the dashboard of a run", (open) => {
   });
 
   test("the slider moves every heatmap", async () => {
-    await using opened = await open(await serve({ run: run("scrub") }));
+    await using opened = await open(await serve({ run: run("scrub") }), allInSight);
     const { page } = opened;
     await map(page, "link_matrix").waitFor();
     const ids = await page.locator("[data-map]").evaluateAll((maps) => maps.map((element) => element.getAttribute("data-map")));
@@ -330,6 +332,7 @@ describePages("the dashboard of a run", (open) => {
     await using opened = await open(await serve({ run: folder }));
     const { page } = opened;
     await page.locator('[data-map="link_matrix"][data-step="0"]').waitFor();
+    await page.getByLabel("Step of the sequence").evaluate((slider) => slider.closest("section")?.scrollIntoView());
     const best = await bestOf(() => page.evaluate(scrub, 100), 1000 / 30);
     expect(best).toBeLessThan(1000 / 30);
   });

@@ -1,11 +1,12 @@
 // A heatmap: a canvas with names for some rows, a legend, values on hover and by keyboard, and a copy as PNG or CSV.
 import { csvOfMatrix } from "../data/csv.js";
 import { figure, float32Text } from "../data/numbers.js";
-import { announce, clamp, csvBlob, download, fill, h, saveButtons } from "./dom.js";
+import { announce, clamp, csvBlob, download, fill, h, refill, saveButtons } from "./dom.js";
 import { exportHeatmap } from "./exportHeatmap.js";
 import { drawLegend } from "./legend.js";
 import { emptyMatrix, largest, type Matrix, roundUp, type Scale } from "./matrix.js";
 import { paintMatrix } from "./paint.js";
+import { isInSight, watchSight } from "./sight.js";
 import { cssColor, onThemeChange } from "./theme.js";
 import { hideTooltip, showTooltip } from "./tooltip.js";
 
@@ -61,11 +62,14 @@ export class Heatmap {
   readonly #plot: HTMLElement;
   readonly #legend: HTMLElement = h("span", { class: "legend" });
   readonly #note = h("span", { class: "map-note" });
-  readonly #stopListening: () => void;
+  /** Whether there is something newer than what is painted. */
+  #isStale = false;
+  readonly #stopListening: readonly (() => void)[];
 
   constructor(readonly spec: HeatmapSpec) {
     const { id, title } = spec;
     this.#most = spec.most ?? (spec.scale === "unit" ? 1 : 0);
+    this.#ticks.hidden = spec.rowTick === undefined;
     this.#plot = h(
       "div",
       { class: "map-plot", tabindex: 0, role: "application", "aria-roledescription": "heatmap" },
@@ -88,11 +92,11 @@ export class Heatmap {
       h("div", { class: "map-body" }, this.#ticks, this.#plot),
     );
     this.#listen();
-    this.#stopListening = onThemeChange(() => this.#paint());
+    this.#stopListening = [onThemeChange(() => this.#layOut()), watchSight(this.element, () => this.#paintStale())];
   }
 
   dispose(): void {
-    this.#stopListening();
+    for (const stop of this.#stopListening) stop();
     this.element.remove();
   }
 
@@ -105,17 +109,18 @@ export class Heatmap {
     return this.#width;
   }
 
-  /** Shows a matrix. @param note a few words beside the title */
+  /** Shows a matrix; it is painted when it is in sight. @param note a few words beside the title */
   show(matrix: Matrix, note = ""): void {
     this.#matrix = matrix;
     if (this.spec.most === undefined && this.spec.scale !== "unit") this.#most = Math.max(this.#most, roundUp(largest(matrix.values)));
-    fill(this.#note, note);
-    this.#paint();
+    refill(this.#note, note);
+    this.#layOut();
   }
 
   resize(width: number): void {
+    if (width === this.#width) return;
     this.#width = width;
-    this.#paint();
+    this.#layOut();
   }
 
   /** Where the steps are in a map over time. */
@@ -131,7 +136,8 @@ export class Heatmap {
     return Math.max(1, Math.min(rowHeight * this.#matrix.rows, mostHeight));
   }
 
-  #paint(): void {
+  /** The size and all words are right at any time, so that nothing jumps when it comes into sight. */
+  #layOut(): void {
     const { rows, columns } = this.#matrix;
     if (this.#width < 1 || rows === 0) return;
     const ratio = devicePixelRatio;
@@ -142,12 +148,20 @@ export class Heatmap {
       this.#canvas.style.width = `${width / ratio}px`;
       this.#canvas.style.height = `${height / ratio}px`;
       this.#drawTicks();
-    } else if (this.#ticks.childElementCount === 0) this.#drawTicks();
-    const context = this.#canvas.getContext("2d") as CanvasRenderingContext2D;
-    paintMatrix(context, this.#matrix, { x: 0, y: 0, width, height }, ratio, this.paintOptions());
+    }
     drawLegend(this.#legend, this.spec.scale, this.#most);
     const label = `${this.spec.title}: ${rows} rows, ${columns} columns, values ${this.range()}. Arrow keys go from value to value.`;
     if (this.#plot.getAttribute("aria-label") !== label) this.#plot.setAttribute("aria-label", label);
+    this.#isStale = true;
+    if (isInSight(this.element)) this.#paintStale();
+  }
+
+  #paintStale(): void {
+    if (!this.#isStale) return;
+    this.#isStale = false;
+    const { width, height } = this.#canvas;
+    const context = this.#canvas.getContext("2d") as CanvasRenderingContext2D;
+    paintMatrix(context, this.#matrix, { x: 0, y: 0, width, height }, devicePixelRatio, this.paintOptions());
   }
 
   paintOptions() {
@@ -181,7 +195,6 @@ export class Heatmap {
     });
     fill(this.#ticks, ...labels);
     this.#ticks.style.height = `${height}px`;
-    this.#ticks.hidden = this.spec.rowTick === undefined;
     const { columnTick } = this.spec;
     if (columnTick === undefined) return;
     const { columns } = this.#matrix;

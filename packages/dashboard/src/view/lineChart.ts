@@ -5,6 +5,7 @@ import type { SampledMetrics } from "../data/api.js";
 import { figure, thousands } from "../data/numbers.js";
 import { announce, clamp, download, fill, h, saveButtons } from "./dom.js";
 import { toBlob } from "./exportHeatmap.js";
+import { isInSight, watchSight } from "./sight.js";
 import { cssColor, onThemeChange } from "./theme.js";
 
 export interface ChartSpec {
@@ -35,6 +36,7 @@ export interface ChartOptions {
 }
 
 const HEIGHT = 172;
+const LEAST_WIDTH = 120;
 const RUN_COLORS = ["run-a", "run-b"] as const;
 /** Series of a run: least, greatest, mean, line. */
 const SERIES = 4;
@@ -58,6 +60,9 @@ export class LineChart {
   #lines: readonly ChartLine[] = [];
   #options: ChartOptions = { isLog: false, isSmoothed: false };
   #shape = "";
+  #width = LEAST_WIDTH;
+  /** Whether there is something newer than what is drawn. */
+  #isStale = false;
 
   constructor(readonly spec: ChartSpec) {
     const { title, field } = spec;
@@ -74,19 +79,42 @@ export class LineChart {
       this.#plotElement,
     );
     this.#plotElement.append(this.#empty);
-    new ResizeObserver(() => this.#plot?.setSize({ width: this.width, height: HEIGHT })).observe(this.#plotElement);
-    onThemeChange(() => this.#build());
+    new ResizeObserver(([entry]) => this.#resize(entry?.contentRect.width ?? 0)).observe(this.#plotElement);
+    watchSight(this.element, () => this.#drawStale());
+    onThemeChange(() => this.#redraw());
     this.#plotElement.addEventListener("keydown", (event) => this.#press(event));
   }
 
+  /** Of the plot, as it was laid out last: asking for it now would have the browser lay out the page anew. */
   get width(): number {
-    return Math.max(120, this.#plotElement.clientWidth);
+    return this.#width;
   }
 
+  #resize(width: number): void {
+    this.#width = Math.max(LEAST_WIDTH, Math.floor(width));
+    if (this.#plot !== undefined && this.#plot.width !== this.#width) this.#plot.setSize({ width: this.#width, height: HEIGHT });
+  }
+
+  /** Drawn when it is in sight. */
   show(lines: readonly ChartLine[], options: ChartOptions): void {
     this.#lines = lines;
     this.#options = options;
-    const shape = JSON.stringify([lines.map(({ name }) => name), options.isLog, options.isSmoothed, this.#isHuge()]);
+    this.#isStale = true;
+    if (isInSight(this.element)) this.#drawStale();
+  }
+
+  /** Colours are set when a plot is made. */
+  #redraw(): void {
+    this.#shape = "";
+    this.#isStale = this.#lines.length > 0;
+    if (isInSight(this.element)) this.#drawStale();
+  }
+
+  #drawStale(): void {
+    if (!this.#isStale) return;
+    this.#isStale = false;
+    const { isLog, isSmoothed } = this.#options;
+    const shape = JSON.stringify([this.#lines.map(({ name }) => name), isLog, isSmoothed, this.#isHuge()]);
     const data = this.#data();
     this.#empty.hidden = data[0].length > 0;
     if (shape !== this.#shape || this.#plot === undefined) {
@@ -259,6 +287,7 @@ export class LineChart {
   }
 
   async #savePng(): Promise<void> {
+    this.#drawStale();
     const plot = this.#plot;
     if (plot === undefined) return;
     const source = plot.ctx.canvas;
