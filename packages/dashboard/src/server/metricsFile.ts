@@ -31,9 +31,9 @@ export class MetricsFile {
     try {
       const { ino, size } = file.stats;
       if (ino !== this.#inode || size < this.#offset) this.#startOver(ino);
-      const buffer = new Uint8Array(CHUNK);
+      const buffer = new Uint8Array(Math.min(CHUNK, size - this.#offset));
       while (this.#offset < size) {
-        const { bytesRead } = await file.handle.read(buffer, 0, Math.min(CHUNK, size - this.#offset), this.#offset);
+        const { bytesRead } = await file.handle.read(buffer, 0, Math.min(buffer.length, size - this.#offset), this.#offset);
         if (bytesRead === 0) break;
         this.#offset += bytesRead;
         this.#table.append(buffer.subarray(0, bytesRead));
