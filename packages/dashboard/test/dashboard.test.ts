@@ -1,14 +1,10 @@
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readSafetensors } from "engram/files";
-import { RunFolder } from "engram/node";
-import { type Dashboard, type DashboardOptions, serveDashboard } from "engram-dashboard/server";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { float32Text } from "../src/data/numbers.js";
 import { contention, describePages, downloaded, goToStep, hover, map } from "./browser.js";
 import { readPng } from "./png.js";
-import { appendLines, type SyntheticOptions, writeSyntheticMemory, writeSyntheticRun } from "./syntheticRun.js";
+import { servedRuns, tensorsOf } from "./servedRuns.js";
 
 const STEPS = 17;
 const CELLS = 16;
@@ -17,53 +13,7 @@ const PATIENCE = { timeout: 15_000 };
 const allInSight = { viewport: { width: 1280, height: 4000 } };
 
 describePages("the dashboard of a run", (open) => {
-  let root: string;
-  const servers: Dashboard[] = [];
-  beforeAll(() => {
-    root = mkdtempSync(join(realpathSync(tmpdir()), "engram-page-"));
-  });
-  afterEach(async () => {
-    for (const server of servers.splice(0)) await server.close();
-  });
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-  const run = (name: string, options: SyntheticOptions = {}) => {
-    writeSyntheticRun(join(root, name), options);
-    return join(root, name);
-  };
-  const serve = async (options: DashboardOptions) => {
-    const server = await serveDashboard(options);
-    servers.push(server);
-    return server.url;
-  };
-  const tensorsOf = (folder: string, iteration: number) =>
-    readSafetensors(readFileSync(join(folder, "memory", `step-${iteration}.safetensors`))).tensors;
-
-  test("follows a run while it goes on", async () => {
-    const folder = run("live", { lines: 3, memories: [] });
-    const holder = RunFolder.open(folder);
-    holder.lock();
-    await using opened = await open(await serve({ run: folder }));
-    const { page } = opened;
-    await page.getByText("training", { exact: true }).waitFor();
-    const iteration = page.locator(".tiles div", { hasText: "Iteration" }).first();
-    await iteration.getByText("300", { exact: true }).waitFor();
-    await page.getByText("No sequence has been recorded yet. One is").waitFor();
-
-    appendLines(folder, 3, 2);
-    writeSyntheticMemory(folder, 500);
-    await iteration.getByText("500", { exact: true }).waitFor();
-    await page.locator('[data-lines="5"]').waitFor();
-    await page.locator('[data-iteration="500"]').waitFor();
-    await goToStep(page, 4);
-    writeSyntheticMemory(folder, 600, { skill: 0.2 });
-    await page.locator('[data-iteration="600"]').waitFor();
-    expect(await page.getByLabel("Step of the sequence").inputValue()).toBe("4");
-
-    holder.unlock();
-    await page.getByText("not training now").waitFor();
-    expect(await page.title()).toBe("live · engram");
-  });
+  const { run, serve } = servedRuns();
 
   test("the slider moves every heatmap", async () => {
     await using opened = await open(await serve({ run: run("scrub") }), allInSight);
