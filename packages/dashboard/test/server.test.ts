@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readSafetensors } from "engram/files";
+import { RunFolder } from "engram/node";
 import { type Dashboard, serveDashboard, startDashboard } from "engram-dashboard/server";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { RunSummary, SampledMetrics, TraceHeader } from "../src/data/api.js";
@@ -195,11 +196,19 @@ describe("a run's folder", () => {
     const until = async (text: string) => {
       while (!heard.includes(text)) heard += decoder.decode((await reader.read()).value, { stream: true });
     };
-    await until('"lines":50');
-    appendLines(folder, 50, 1);
-    await until('"lines":51');
-    writeSyntheticMemory(folder, 900);
-    await until("[100,200,900]");
+    const change = 'event: run\ndata: {"index":0,"live":false}\n\n';
+    await until(change);
+    for (const act of [() => appendLines(folder, 50, 1), () => writeSyntheticMemory(folder, 900)]) {
+      heard = "";
+      act();
+      await until(change);
+    }
+    const holder = RunFolder.open(folder);
+    holder.lock();
+    await until('"live":true');
+    holder.unlock();
+    heard = "";
+    await until('"live":false');
     controller.abort();
     deaf.destroy();
   });

@@ -1,5 +1,5 @@
 // Asks the server.
-import type { MetricsQuery, RunSummary, SampledMetrics, TraceHeader } from "../data/api.js";
+import type { MetricsQuery, RunChange, RunSummary, SampledMetrics, TraceHeader } from "../data/api.js";
 import type { Trace } from "../data/trace.js";
 import { sizeOf } from "../data/traceLayout.js";
 
@@ -11,6 +11,11 @@ async function ask(path: string): Promise<Response | undefined> {
   if (response.status === 404) return undefined;
   if (!response.ok) throw new Error((await response.text()).trim());
   return response;
+}
+
+export async function fetchSummary(run: number): Promise<RunSummary | undefined> {
+  const response = await ask(`runs/${run}`);
+  return response && ((await response.json()) as RunSummary);
 }
 
 export async function fetchMetrics(run: number, query: MetricsQuery): Promise<SampledMetrics> {
@@ -51,13 +56,13 @@ export async function fetchTrace(run: number, iteration: number): Promise<Trace 
   };
 }
 
-export interface Follower {
-  onRun(summary: RunSummary): void;
+export interface Listener {
+  onChange(change: RunChange): void;
   onConnection(isConnected: boolean): void;
 }
 
 /** Hears of every change of the runs; not while the page is out of sight. */
-export function followRuns({ onRun, onConnection }: Follower): void {
+export function listenForChanges({ onChange, onConnection }: Listener): void {
   let source: EventSource | undefined;
   const listen = () => {
     if (document.hidden) {
@@ -65,7 +70,7 @@ export function followRuns({ onRun, onConnection }: Follower): void {
       source = undefined;
     } else if (source === undefined) {
       source = new EventSource(new URL("events", API));
-      source.addEventListener("run", (event) => onRun(JSON.parse((event as MessageEvent<string>).data) as RunSummary));
+      source.addEventListener("run", (event) => onChange(JSON.parse((event as MessageEvent<string>).data) as RunChange));
       source.addEventListener("open", () => onConnection(true));
       source.addEventListener("error", () => onConnection(false));
     }

@@ -1,10 +1,12 @@
 // The dashboard of a run: put together here, filled by what the server tells.
 import type { RunSummary } from "../data/api.js";
 import { figure, thousands } from "../data/numbers.js";
-import { fill, h } from "../view/dom.js";
+import { h, nextFrame, refill } from "../view/dom.js";
+import { isInSight, watchSight } from "../view/sight.js";
 import { themeSwitch } from "../view/theme.js";
 import { UsePanel } from "../view/usePanel.js";
-import { followRuns } from "./client.js";
+import { fetchSummary, listenForChanges } from "./client.js";
+import { Follower } from "./follower.js";
 import { MemorySection } from "./memorySection.js";
 import { TrainingSection } from "./trainingSection.js";
 
@@ -12,9 +14,12 @@ const runs: RunSummary[] = [];
 const title = h("h1", {}, "…");
 const about = h("p", { class: "about muted" });
 const status = h("span", { class: "status", role: "status" });
+const follower = new Follower(update);
 const training = new TrainingSection();
 const use = new UsePanel(() => (runs[0] === undefined ? undefined : `engram evaluate ${runs[0].path} --ablate`));
-const memory = new MemorySection((weights) => use.showWeights(weights));
+const memory = new MemorySection({ onWeights: (weights) => use.showWeights(weights), onChoosing: () => follower.hurry() });
+/** What shows something of the newest sequence. */
+const ofMemory = [use.element, memory.element];
 
 document.body.append(
   h(
@@ -26,30 +31,50 @@ document.body.append(
   ),
   h("main", {}, training.element, use.element, memory.element),
 );
+for (const element of ofMemory) watchSight(element, () => memory.isBehind && follower.change(0, true));
 
-followRuns({
-  onRun(summary) {
-    runs[summary.index] = summary;
-    const known = runs.filter((run) => run !== undefined);
-    if (runs[0] === undefined) return;
-    training.show(known);
-    if (summary.index !== 0) return;
-    document.title = `${summary.name} · engram`;
-    fill(title, summary.name);
-    fill(about, describe(summary));
-    showStatus(summary.live ? "live" : "still", summary.live ? "training" : "not training now");
-    use.showAblation(summary.ablation);
-    memory.show(summary);
-  },
+listenForChanges({
+  onChange: ({ index, live }) => follower.change(index, !live),
   onConnection(isConnected) {
     if (!isConnected) showStatus("lost", "connection lost, trying again");
-    else if (runs[0] !== undefined) showStatus(runs[0].live ? "live" : "still", runs[0].live ? "training" : "not training now");
+    else if (runs[0] !== undefined) showLive(runs[0]);
+    // The connection was lost, or the page out of sight: what was missed is shown at once.
+    if (isConnected) for (const { index } of known()) follower.change(index, true);
   },
 });
 
+function known(): RunSummary[] {
+  return runs.filter((run) => run !== undefined);
+}
+
+/** Everything is asked for first, and drawn in one frame. */
+async function update(changed: readonly number[]): Promise<void> {
+  const summaries = await Promise.all(changed.map((index) => fetchSummary(index).catch(() => undefined)));
+  for (const summary of summaries) if (summary !== undefined) runs[summary.index] = summary;
+  const [run] = runs;
+  if (run === undefined) return;
+  const draws = await Promise.all([training.load(known()), memory.load(run, ofMemory.some(isInSight))]);
+  await nextFrame();
+  showHead(run);
+  use.showAblation(run.ablation);
+  for (const draw of draws) draw();
+  await new Promise((seen) => setTimeout(seen)); // the browser's part of it has its time, too
+}
+
+function showHead(run: RunSummary): void {
+  if (document.title !== `${run.name} · engram`) document.title = `${run.name} · engram`;
+  refill(title, run.name);
+  refill(about, describe(run));
+  showLive(run);
+}
+
+function showLive({ live }: RunSummary): void {
+  showStatus(live ? "live" : "still", live ? "training" : "not training now");
+}
+
 function showStatus(kind: "live" | "still" | "lost", text: string): void {
   status.className = `status ${kind}`;
-  fill(status, text);
+  refill(status, text);
 }
 
 /** "copy · DNC, 16 cells of 20, 4 heads · LSTM of 64 · adam, 0.001" */

@@ -2,16 +2,23 @@
 import type { RunSummary } from "../data/api.js";
 import type { MemoryWeights } from "../data/memoryUse.js";
 import { thousands } from "../data/numbers.js";
-import { fill, h } from "../view/dom.js";
+import { fill, h, refill } from "../view/dom.js";
 import { MemoryView } from "../view/memoryView.js";
 import { fetchTrace } from "./client.js";
 
 const NEWEST = "newest";
 
+interface Listeners {
+  onWeights(weights: MemoryWeights): void;
+  /** The reader is about to choose an iteration; only the newest are kept. */
+  onChoosing(): void;
+}
+
 export class MemorySection {
   readonly element: HTMLElement;
   readonly #view: MemoryView;
-  readonly #choice = h("select", { "aria-label": "Iteration" });
+  readonly #newest = h("option", { value: NEWEST }, "newest");
+  readonly #choice = h("select", { "aria-label": "Iteration" }, this.#newest);
   readonly #label = h("label", { hidden: true }, "after iteration", this.#choice);
   readonly #empty = h(
     "p",
@@ -20,11 +27,12 @@ export class MemorySection {
   );
   #memories: readonly number[] = [];
   #shown: number | undefined;
-  #isBusy = false;
+  #asked = 0;
 
-  constructor(onWeights: (weights: MemoryWeights) => void) {
+  constructor({ onWeights, onChoosing }: Listeners) {
     this.#view = new MemoryView(onWeights);
-    this.#choice.addEventListener("change", () => void this.#refresh());
+    this.#choice.addEventListener("change", () => void this.#loadChosen().then((draw) => draw()));
+    for (const event of ["pointerenter", "focus"]) this.#choice.addEventListener(event, onChoosing);
     this.element = h(
       "section",
       { class: "panel", "aria-labelledby": "memory-title" },
@@ -35,37 +43,57 @@ export class MemorySection {
     this.#view.element.hidden = true;
   }
 
-  show({ memories }: RunSummary): void {
-    const [chosen, before] = [this.#choice.value, this.#memories];
-    this.#memories = memories;
-    this.#label.hidden = memories.length === 0;
-    if (memories.join() !== before.join()) {
-      const newest = memories.at(-1);
-      const options = [...memories].reverse().map((iteration) => h("option", { value: iteration }, thousands(iteration)));
-      fill(this.#choice, h("option", { value: NEWEST }, newest === undefined ? "newest" : `newest (${thousands(newest)})`), ...options);
-      this.#choice.value = memories.some((iteration) => String(iteration) === chosen) ? chosen : NEWEST;
-    }
-    void this.#refresh();
+  /** Whether another sequence than the one wanted is on show. */
+  get isBehind(): boolean {
+    return this.#wanted !== this.#shown;
   }
 
-  /** One at a time: while a trace comes, a newer one may be written. */
-  async #refresh(): Promise<void> {
-    const wanted = this.#choice.value === NEWEST || this.#choice.value === "" ? this.#memories.at(-1) : Number(this.#choice.value);
-    if (this.#isBusy || wanted === undefined || wanted === this.#shown) return;
-    this.#isBusy = true;
-    const trace = await fetchTrace(0, wanted).catch((error: Error) => this.#fail(error));
-    if (trace !== undefined && (await this.#view.show(trace))) {
-      this.#shown = wanted;
+  /**
+   * Asks for what is new, of a sequence only where there is none yet or somebody sees it.
+   * @returns draws it
+   */
+  async load({ memories }: RunSummary, isInSight: boolean): Promise<() => void> {
+    this.#memories = memories;
+    const draw = isInSight || this.#shown === undefined ? await this.#loadChosen() : () => undefined;
+    return () => {
+      this.#showChoices(memories);
+      draw();
+    };
+  }
+
+  get #wanted(): number | undefined {
+    const chosen = Number(this.#choice.value);
+    return this.#memories.includes(chosen) ? chosen : this.#memories.at(-1);
+  }
+
+  /** Of two calls the later one wins. */
+  async #loadChosen(): Promise<() => void> {
+    const turn = ++this.#asked;
+    const wanted = this.#wanted;
+    const trace = wanted === undefined || wanted === this.#shown ? undefined : await fetchTrace(0, wanted).catch(this.#fail);
+    const draw = trace && (await this.#view.load(trace));
+    return () => {
+      if (turn !== this.#asked || draw === undefined) return;
       this.#empty.hidden = true;
       this.#view.element.hidden = false;
+      draw();
+      this.#shown = wanted;
       this.element.dataset.iteration = String(wanted);
-    }
-    this.#isBusy = false;
-    if (trace !== undefined) void this.#refresh(); // perhaps another was chosen meanwhile
+    };
   }
 
-  #fail({ message }: Error): undefined {
+  /** The newest first. */
+  #showChoices(memories: readonly number[]): void {
+    this.#label.hidden = memories.length === 0;
+    refill(this.#newest, memories.length === 0 ? "newest" : `newest (${thousands(memories.at(-1) as number)})`);
+    const kept = new Map([...this.#choice.options].slice(1).map((option) => [Number(option.value), option]));
+    const options = memories.map((iteration) => kept.get(iteration) ?? h("option", { value: iteration }, thousands(iteration))).reverse();
+    for (const [iteration, option] of kept) if (!memories.includes(iteration)) option.remove();
+    for (const [i, option] of options.entries()) if (!option.isConnected) (options[i - 1] ?? this.#newest).after(option);
+  }
+
+  readonly #fail = ({ message }: Error): undefined => {
     fill(this.#empty, message);
     this.#empty.hidden = false;
-  }
+  };
 }

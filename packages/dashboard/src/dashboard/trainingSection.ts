@@ -1,12 +1,11 @@
 // The upper half: where the run stands, and how it got there.
-import type { RunSummary, SampledMetrics } from "../data/api.js";
+import type { MetricsQuery, RunSummary, SampledMetrics } from "../data/api.js";
 import { duration, figure, percent, thousands } from "../data/numbers.js";
-import { download, fill, h } from "../view/dom.js";
+import { download, fill, h, refill } from "../view/dom.js";
 import { LineChart } from "../view/lineChart.js";
+import { isInSight, watchSight } from "../view/sight.js";
 import { fetchMetrics, metricsCsvAddress } from "./client.js";
 
-/** Between two looks at the metrics of a run that goes on. */
-const LOOK_EVERY_MS = 1000;
 const LEAST_POINTS = 200;
 
 const charts = [
@@ -21,42 +20,50 @@ const SHOWN_AT_ONCE = 3;
 
 type Range = readonly [number, number] | undefined;
 
+/** Charts side by side. */
+interface Row {
+  readonly element: HTMLElement;
+  readonly charts: readonly LineChart[];
+  /** Whether there is something newer than its charts show. */
+  isBehind: boolean;
+}
+
 export class TrainingSection {
   readonly element: HTMLElement;
   readonly #tiles = h("dl", { class: "tiles" });
-  readonly #charts: readonly LineChart[];
+  readonly #rows: readonly Row[];
   readonly #log = h("input", { type: "checkbox", id: "log" });
   readonly #smoothing = h("input", { type: "range", id: "smoothing", min: 0, max: 99, step: 1, value: 0 });
   readonly #smoothingText = h("output", { for: "smoothing" }, "0");
   readonly #overlay = h("select", { id: "overlay" });
   readonly #whole = h("button", { type: "button", hidden: true }, "Whole run");
-  readonly #more: HTMLDetailsElement;
   #runs: readonly RunSummary[] = [];
   #zoom: Range;
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
 
   constructor() {
-    this.#charts = charts.map(
-      (spec) => new LineChart({ ...spec, saveCsv: () => void this.#saveCsv(), onZoom: (range) => this.#zoomTo(range) }),
-    );
-    const elements = this.#charts.map(({ element }) => element);
-    this.#more = h(
-      "details",
-      { class: "more" },
-      h("summary", {}, "More figures"),
-      h("div", { class: "charts" }, ...elements.slice(SHOWN_AT_ONCE)),
-    );
+    this.#rows = [charts.slice(0, SHOWN_AT_ONCE), charts.slice(SHOWN_AT_ONCE)].map((specs) => this.#row(specs));
+    const [first, more] = this.#rows.map(({ element }) => element);
     this.element = h(
       "section",
       { class: "panel", "aria-labelledby": "training-title" },
       h("div", { class: "panel-head" }, h("h2", { id: "training-title" }, "Training"), h("span", { class: "muted" }, "over iterations")),
       this.#tiles,
       this.#toolbar(),
-      h("div", { class: "charts" }, ...elements.slice(0, SHOWN_AT_ONCE)),
-      this.#more,
+      first,
+      h("details", { class: "more" }, h("summary", {}, "More figures"), more),
     );
-    this.#more.addEventListener("toggle", () => this.#refresh());
+  }
+
+  #row(specs: readonly (typeof charts)[number][]): Row {
+    const row: Row = {
+      charts: specs.map((spec) => new LineChart({ ...spec, saveCsv: () => void this.#saveCsv(), onZoom: (range) => this.#zoomTo(range) })),
+      element: h("div", { class: "charts" }),
+      isBehind: false,
+    };
+    fill(row.element, ...row.charts.map(({ element }) => element));
+    watchSight(row.element, () => row.isBehind && void this.#refresh());
+    return row;
   }
 
   #toolbar(): HTMLElement {
@@ -78,18 +85,19 @@ export class TrainingSection {
     );
   }
 
-  /** @param runs the run, then those to compare it with */
-  show(runs: readonly RunSummary[]): void {
+  /**
+   * Asks for what is new.
+   * @param runs the run, then those to compare it with
+   * @returns draws it
+   */
+  async load(runs: readonly RunSummary[]): Promise<() => void> {
     this.#runs = runs;
     this.#showOverlays();
-    this.#showTiles();
-    if (this.#timer === undefined) {
-      this.#refresh();
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        this.#refresh();
-      }, LOOK_EVERY_MS);
-    }
+    const draw = await this.#loadCharts();
+    return () => {
+      this.#showTiles();
+      draw();
+    };
   }
 
   #showOverlays(): void {
@@ -111,7 +119,7 @@ export class TrainingSection {
       ["meanAbsoluteError", "Mean error", figure],
       ["relativeError", "Relative error", percent],
     ] as const;
-    fill(
+    refill(
       this.#tiles,
       tile("Iteration", of("iteration", thousands)),
       tile("Loss", of("loss", figure)),
@@ -129,10 +137,18 @@ export class TrainingSection {
     this.#refresh();
   }
 
-  /** Asks for what the charts on show can show, and no more. */
+  /** What the reader did is seen at once. */
   async #refresh(): Promise<void> {
+    const draw = await this.#loadCharts();
+    draw();
+  }
+
+  /** Asks for what the charts in sight can show, and no more. Of two calls the later one wins. */
+  async #loadCharts(): Promise<() => void> {
     const turn = ++this.#asked;
-    const shown = this.#charts.filter((_, i) => i < SHOWN_AT_ONCE || this.#more.open);
+    for (const row of this.#rows) row.isBehind = true;
+    const rows = this.#rows.filter(({ element }) => isInSight(element));
+    const shown = rows.flatMap(({ charts }) => charts);
     const overlay = this.#runs.find(({ index }) => String(index) === this.#overlay.value && index !== 0);
     const runs = [this.#runs[0], overlay].filter((run) => run !== undefined);
     const smoothing = Number(this.#smoothing.value) / 100;
@@ -140,14 +156,17 @@ export class TrainingSection {
     const fields = shown.map(({ spec }) => spec.field);
     const [from, to] = this.#zoom ?? [];
     const query = { fields, from, to, points, smoothing };
-    const metrics = await Promise.all(runs.map(({ index }) => fetchMetrics(index, query))).catch(() => undefined);
-    if (turn !== this.#asked || metrics === undefined) return;
-    const lines = runs.map(({ name }, i) => ({ name, metrics: metrics[i] as SampledMetrics }));
-    const loss = this.#log.checked;
-    for (const chart of shown) {
-      chart.show(lines, { isLog: loss && (chart.spec.field === "loss" || chart.spec.field === "gradNorm"), isSmoothed: smoothing > 0 });
-    }
-    this.element.dataset.lines = String(this.#runs[0]?.lines ?? 0);
+    const metrics = shown.length === 0 ? undefined : await fetchEach(runs, query).catch(() => undefined);
+    return () => {
+      if (turn !== this.#asked || metrics === undefined) return;
+      const lines = runs.map(({ name }, i) => ({ name, metrics: metrics[i] as SampledMetrics }));
+      const loss = this.#log.checked;
+      for (const chart of shown) {
+        chart.show(lines, { isLog: loss && (chart.spec.field === "loss" || chart.spec.field === "gradNorm"), isSmoothed: smoothing > 0 });
+      }
+      for (const row of rows) row.isBehind = false;
+      this.element.dataset.lines = String(this.#runs[0]?.lines ?? 0);
+    };
   }
 
   /** All lines of the run, not only the points on show. */
@@ -155,4 +174,8 @@ export class TrainingSection {
     const response = await fetch(metricsCsvAddress(0));
     download("metrics.csv", await response.blob());
   }
+}
+
+function fetchEach(runs: readonly RunSummary[], query: MetricsQuery): Promise<SampledMetrics[]> {
+  return Promise.all(runs.map(({ index }) => fetchMetrics(index, query)));
 }

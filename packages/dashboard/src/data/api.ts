@@ -27,6 +27,12 @@ export interface Ablation {
   readonly scores: readonly AblationScore[];
 }
 
+/** What pages are told when a run changed. They ask for the rest when they are ready to show it. */
+export interface RunChange {
+  readonly index: number;
+  readonly live: boolean;
+}
+
 /** A run at a glance: all that changes while it goes on. */
 export interface RunSummary {
   /** Its place among the runs that the server was started with; the first is the run itself. */

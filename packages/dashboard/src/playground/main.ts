@@ -207,7 +207,7 @@ function showTrace({ header, tensors, score }: Extract<FromWorker, { type: "trac
   const byName = new Map(tensors.map(({ name, ...tensor }) => [name, tensor]));
   const weights = ["debug.write_weights", "debug.read_weights"].flatMap((name) => byName.get(name)?.data ?? []);
   const cells = chooseCells(weights, traceSizes(header).cells);
-  void memory.show(new LocalTrace({ ...header, cells }, byName));
+  void memory.load(new LocalTrace({ ...header, cells }, byName)).then((draw) => draw?.());
   fill(pattern.result, describeScore(header.tensors.mask ?? [], score));
 }
 

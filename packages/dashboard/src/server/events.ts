@@ -1,6 +1,8 @@
-// Tells open pages what changed (server-sent events). Looks at the run's files every other second, and only while somebody listens:
-// what page and server do then is taken from training, where that has all processors busy.
+// Tells open pages which run changed (server-sent events), and no more: they ask for the rest when they can show it. Looks at the run's
+// files every other second, and only while somebody listens: what server and pages do is taken from training, where that has all
+// processors busy.
 import type { ServerResponse } from "node:http";
+import type { RunChange } from "../data/api.js";
 import type { RunReader } from "./runReader.js";
 
 const LOOK_EVERY_MS = 2000;
@@ -19,7 +21,7 @@ export class Events {
     this.#runs = runs;
   }
 
-  /** Sends the summaries of all runs now and whenever they change, until the page closes. */
+  /** Names all runs now and each of them whenever it changed, until the page closes. */
   listen(response: ServerResponse): void {
     response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
     if (response.req.method === "HEAD") {
@@ -49,8 +51,8 @@ export class Events {
   async #look(): Promise<void> {
     this.#looks++;
     try {
-      const prints = await Promise.all(this.#runs.map((run) => run.fingerprint()));
-      for (const [index, run] of this.#runs.entries()) await this.#tell(run, index, prints[index] as string);
+      const states = await Promise.all(this.#runs.map((run) => run.look()));
+      for (const [index, { live, fingerprint }] of states.entries()) this.#tell({ index, live }, fingerprint);
       if (this.#looks % WORD_EVERY_LOOKS === 0) this.#send([...this.#listeners.keys()], ":\n\n");
     } catch {
       // A file that could not be read this time; the next look comes.
@@ -59,14 +61,12 @@ export class Events {
   }
 
   /** Tells those listeners that have not heard of this state of the run. */
-  async #tell(run: RunReader, index: number, print: string): Promise<void> {
-    const eager = [...this.#listeners].filter(([, heard]) => heard[index] !== print).map(([response]) => response);
-    if (eager.length === 0) return;
-    const told = this.#send(eager, `event: run\ndata: ${JSON.stringify(await run.summary())}\n\n`);
-    for (const response of told) {
+  #tell(change: RunChange, fingerprint: string): void {
+    const eager = [...this.#listeners].filter(([, heard]) => heard[change.index] !== fingerprint).map(([response]) => response);
+    for (const response of this.#send(eager, `event: run\ndata: ${JSON.stringify(change)}\n\n`)) {
       const heard = [...(this.#listeners.get(response) ?? [])];
-      heard[index] = print;
-      if (this.#listeners.has(response)) this.#listeners.set(response, heard); // stays in its place
+      heard[change.index] = fingerprint;
+      this.#listeners.set(response, heard); // stays in its place
     }
   }
 

@@ -7,7 +7,7 @@ import type { Ablation, AblationScore, RunConfig, RunSummary } from "../data/api
 import type { MetricsTable } from "../data/metricsTable.js";
 import { CellsCache, MemoryFile } from "./memoryFile.js";
 import { MetricsFile } from "./metricsFile.js";
-import { openInside, readTextInside } from "./safeFiles.js";
+import { readTextInside } from "./safeFiles.js";
 
 const STEP = /^step-(\d+)\.safetensors$/;
 const MOST_TEXT = 1 << 20;
@@ -61,10 +61,11 @@ export class RunReader {
     };
   }
 
-  /** Something that changes whenever the summary may have: much cheaper to make. */
-  async fingerprint(): Promise<string> {
-    const stats = await Promise.all(["metrics.jsonl", "config.json", "ablation.json"].map((name) => this.#stamp(name)));
-    return [...stats, ...(await this.#memories()), this.#isLive()].join(" ");
+  /** Whether a process trains in it, and something that changes whenever the summary may have: much cheaper to make than that. */
+  async look(): Promise<{ readonly live: boolean; readonly fingerprint: string }> {
+    const stamps = await Promise.all(["metrics.jsonl", "config.json", "ablation.json"].map((name) => this.#stamp(name)));
+    const live = this.#isLive();
+    return { live, fingerprint: [...stamps, ...(await this.#memories()), live].join(" ") };
   }
 
   #isLive(): boolean {
@@ -75,11 +76,10 @@ export class RunReader {
     }
   }
 
+  /** Of the name alone, links not followed: nothing of what is behind it gets out. */
   async #stamp(name: string): Promise<string> {
-    const file = await openInside(this.path, name);
-    if (file === undefined) return "";
-    await file.handle.close();
-    return `${file.stats.ino}:${file.stats.size}:${file.stats.mtimeMs}`;
+    const stats = await lstat(join(this.path, name)).catch(() => undefined);
+    return stats === undefined ? "" : `${stats.ino}:${stats.size}:${stats.mtimeMs}`;
   }
 
   async #memories(): Promise<number[]> {

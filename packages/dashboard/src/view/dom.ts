@@ -75,3 +75,5 @@ export function announce(text: string): void {
 }
 
 const liveRegion = h("div", { class: "unseen", "aria-live": "polite", role: "status" });
+
+export const nextFrame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(resolve));

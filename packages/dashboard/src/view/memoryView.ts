@@ -5,10 +5,11 @@ import type { MemoryWeights } from "../data/memoryUse.js";
 import { figure, thousands } from "../data/numbers.js";
 import type { Trace } from "../data/trace.js";
 import { MOST_CELLS, traceSizes } from "../data/traceLayout.js";
-import { clamp, fill, h } from "./dom.js";
+import { clamp, fill, h, refill } from "./dom.js";
 import { Heatmap } from "./heatmap.js";
 import { Scrubber } from "./scrubber.js";
 import { StateView } from "./stateView.js";
+import type { StepLoader } from "./stepLoader.js";
 import { TimeData } from "./timeData.js";
 import { memoryPanels, sequencePanels, type TimePanel } from "./timePanels.js";
 
@@ -47,8 +48,10 @@ export class MemoryView {
   #signature = "";
   #layer = 0;
   #asked: boolean[] = [];
-  #showing = 0;
+  #loading = 0;
   #frame = 0;
+  /** For the plots of the maps over time, in the page's pixels, as it was laid out last. */
+  #room = 0;
 
   /** @param onData called when another trace, or another layer of it, is shown */
   constructor(readonly onData: (weights: MemoryWeights) => void = () => undefined) {
@@ -59,7 +62,7 @@ export class MemoryView {
       this.#choice,
       h("div", { class: "columns" }, this.#timeColumn, this.#stateColumn),
     );
-    new ResizeObserver(() => this.#resize()).observe(this.#sequence);
+    new ResizeObserver(() => this.#measure()).observe(this.#sequence);
     this.#layerChoice.addEventListener("change", () => {
       this.#layer = Number(this.#layerChoice.value);
       this.#update();
@@ -71,19 +74,23 @@ export class MemoryView {
   }
 
   /**
-   * Shows another trace; the step stays. Of two calls the later one wins.
-   * @returns false when the trace is not there any more
+   * Asks for what is shown of another trace; the step stays.
+   * @returns draws it, unless another was asked for meanwhile; undefined when the trace is not there any more
    */
-  async show(trace: Trace): Promise<boolean> {
-    const turn = ++this.#showing;
+  async load(trace: Trace): Promise<(() => void) | undefined> {
+    const turn = ++this.#loading;
     const panels = [...sequencePanels(trace.header), ...memoryPanels(trace.header)];
     const data = await TimeData.load(trace, panels).catch(() => undefined);
-    if (turn !== this.#showing) return true;
-    if (data === undefined) return false;
-    this.#data = data;
-    if (signature(trace.header) !== this.#signature) this.#build(trace.header);
-    this.#update();
-    return true;
+    if (data === undefined) return undefined;
+    const isAlike = signature(trace.header) === this.#signature;
+    const layer = this.#layer;
+    const loaders = isAlike ? await this.#state?.load(data, layer, this.step) : undefined;
+    return () => {
+      if (turn !== this.#loading) return;
+      this.#data = data;
+      if (!isAlike) this.#build(trace.header);
+      this.#update(layer === this.#layer ? loaders : undefined);
+    };
   }
 
   goTo(step: number): void {
@@ -119,6 +126,7 @@ export class MemoryView {
       ...Array.from({ length: layers }, (_, layer) => h("option", { value: layer, selected: layer === this.#layer }, `Layer ${layer + 1}`)),
     );
     fill(this.#stateColumn, layers > 1 && this.#layerChoice, this.#state.element);
+    if (this.#room === 0) this.#measure();
   }
 
   #spec(panel: TimePanel) {
@@ -137,22 +145,23 @@ export class MemoryView {
     };
   }
 
-  #update(): void {
+  #update(loaders?: StepLoader[]): void {
     const data = this.#data;
     if (data === undefined) return;
     this.#asked = data.asked();
     this.#scrubber.setSteps(this.#asked);
-    for (const { panel, map } of this.#maps) map.show(data.matrix(panel, this.#layer), panel.note);
-    this.#state?.show(data, this.#layer);
+    this.#scrubber.moveTo(this.step);
     this.#resize();
-    this.goTo(this.step);
+    for (const { panel, map } of this.#maps) map.show(data.matrix(panel, this.#layer), panel.note);
+    this.#state?.show(data, this.#layer, loaders);
+    this.#drawStep();
     this.onData(data.weights(this.#layer));
   }
 
   #drawStep(): void {
     for (const { map } of this.#maps) map.moveCursor(this.step);
     this.#state?.goTo(this.step);
-    fill(this.#scrubber.words, ...this.#words());
+    refill(this.#scrubber.words, ...this.#words());
   }
 
   #words(): (Node | string)[] {
@@ -169,17 +178,23 @@ export class MemoryView {
     ];
   }
 
-  /** All maps over time get one width: of whole pixels a step where there is room. */
-  #resize(): void {
+  /** Only when the browser has just laid out the page, or has to anyway: it would do so anew for every trace. */
+  #measure(): void {
     const body = this.#maps[0]?.map.element.querySelector(".map-body");
     const ticks = this.#maps[0]?.map.element.querySelector<HTMLElement>(".map-ticks");
-    if (body === null || body === undefined || this.#data === undefined) return;
-    const room = Math.max(LEAST_PLOT, body.clientWidth - (ticks?.offsetWidth ?? 0));
-    const pixels = Math.floor(room * devicePixelRatio);
+    if (body === null || body === undefined || body.clientWidth === 0) return;
+    this.#room = Math.max(LEAST_PLOT, body.clientWidth - (ticks?.offsetWidth ?? 0));
+    this.#resize();
+    for (const { map } of this.#maps) map.moveCursor(this.step);
+  }
+
+  /** All maps over time get one width: of whole pixels a step where there is room. */
+  #resize(): void {
+    if (this.#room === 0 || this.#data === undefined) return;
+    const pixels = Math.floor(this.#room * devicePixelRatio);
     const { steps } = this.#data;
     const width = (pixels >= steps ? Math.floor(pixels / steps) * steps : pixels) / devicePixelRatio;
-    for (const { map } of this.#maps) if (map.plotWidth !== width) map.resize(width);
+    for (const { map } of this.#maps) map.resize(width);
     this.#scrubber.resize(width);
-    this.goTo(this.step);
   }
 }

@@ -52,15 +52,28 @@ export class StateView {
     }
   }
 
-  show(data: TimeData, layer: number): void {
+  /** What `show` needs to draw a step at once, for all maps. */
+  async load(data: TimeData, layer: number, step: number): Promise<StepLoader[]> {
+    const loaders = this.#loaders(data, layer);
+    await Promise.all(loaders.map((loader) => loader.load(step)));
+    return loaders;
+  }
+
+  /** Takes its values from another trace, or another layer of it, from the next `goTo` on. */
+  show(data: TimeData, layer: number, loaders = this.#loaders(data, layer)): void {
     this.#data = data;
     this.#layer = layer;
-    for (const state of this.#maps) {
+    for (const [i, state] of this.#maps.entries()) {
       state.loader?.close();
-      const { rows, columns, tensor } = state.panel;
-      state.loader = new StepLoader(data.trace, tensor, data.steps, rows * columns, data.layers, layer, () => this.goTo(this.#step));
+      state.loader = loaders[i];
     }
-    this.#resize();
+  }
+
+  #loaders({ trace, steps, layers }: TimeData, layer: number): StepLoader[] {
+    const onLoaded = () => this.goTo(this.#step);
+    return this.#maps.map(({ panel: { tensor, rows, columns } }) => {
+      return new StepLoader(trace, tensor, steps, rows * columns, layers, layer, onLoaded);
+    });
   }
 
   goTo(step: number): void {

@@ -1,4 +1,4 @@
-// Rows of a large tensor, fetched as they are shown and a little ahead. The newest wish comes first: while somebody scrubs quickly,
+// Rows of a large tensor, fetched as they are shown and, while somebody scrubs, a little ahead. The newest wish comes first: while somebody scrubs quickly,
 // steps passed over meanwhile are not asked for.
 import type { Trace } from "../data/trace.js";
 
@@ -15,8 +15,10 @@ export class StepLoader {
   readonly #loading = new Set<number>();
   readonly #blockSteps: number;
   readonly #mostBlocks: number;
+  #first: { readonly step: number; readonly values: Float32Array } | undefined;
   #wanted = -1;
-  #direction = 1;
+  /** Of the last move; 0 before the first. */
+  #direction = 0;
   #isClosed = false;
 
   /**
@@ -38,9 +40,17 @@ export class StepLoader {
     this.#mostBlocks = Math.max(8, Math.floor(MOST_BYTES / (rowBytes * this.#blockSteps)));
   }
 
+  /** Has a step's values here, and no others: enough for a trace that nobody scrubs through before the next one comes. */
+  async load(step: number): Promise<void> {
+    const row = step * this.layers + this.layer;
+    const values = await this.trace.rows(this.tensor, row, row + 1).catch(() => undefined);
+    this.#first = values && { step, values };
+  }
+
   /** A step's values if they are here; else they are fetched. */
   at(step: number): Float32Array | undefined {
-    if (step !== this.#wanted) this.#direction = step < this.#wanted ? -1 : 1;
+    if (this.#first?.step === step) return this.#first.values;
+    if (this.#wanted >= 0 && step !== this.#wanted) this.#direction = step < this.#wanted ? -1 : 1;
     this.#wanted = step;
     this.#fetchWanted();
     const block = Math.floor(step / this.#blockSteps);
@@ -60,12 +70,18 @@ export class StepLoader {
   #fetchWanted(): void {
     const block = Math.floor(this.#wanted / this.#blockSteps);
     const last = Math.floor((this.steps - 1) / this.#blockSteps);
-    for (let ahead = 0; ahead <= AHEAD; ahead++) {
+    for (let ahead = 0; ahead <= (this.#direction === 0 ? 0 : AHEAD); ahead++) {
       const next = block + ahead * this.#direction;
       if (next < 0 || next > last || this.#kept.has(next) || this.#loading.has(next)) continue;
       if (this.#loading.size >= MOST_AT_ONCE) return;
-      void this.#fetch(next);
+      void this.#fetch(next).then(() => this.#tell(next));
     }
+  }
+
+  #tell(block: number): void {
+    if (!this.#kept.has(block)) return;
+    if (block === Math.floor(this.#wanted / this.#blockSteps)) this.onLoaded();
+    else this.#fetchWanted();
   }
 
   async #fetch(block: number): Promise<void> {
@@ -77,7 +93,5 @@ export class StepLoader {
     if (this.#isClosed || values === undefined) return;
     this.#kept.set(block, values);
     for (const old of this.#kept.keys()) if (this.#kept.size > this.#mostBlocks) this.#kept.delete(old);
-    if (block === Math.floor(this.#wanted / this.#blockSteps)) this.onLoaded();
-    else this.#fetchWanted();
   }
 }
