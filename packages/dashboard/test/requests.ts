@@ -2,6 +2,7 @@
 import { request } from "node:http";
 import { connect } from "node:net";
 import { expect } from "vitest";
+import { type UnpackedTrace, unpackTrace } from "../src/data/traceMessage.js";
 
 export interface Answer {
   readonly status: number;
@@ -35,6 +36,13 @@ export function statusOf(url: string, text: string): Promise<number> {
     socket.on("error", () => undefined).on("close", () => resolve(Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? Number.NaN)));
     socket.write(text);
   });
+}
+
+/** A memory file as pages are sent it first. */
+export async function trace(url: string, path: string): Promise<UnpackedTrace> {
+  const { status, body } = await ask(url, path);
+  expect(status, path).toBe(200);
+  return unpackTrace(body.buffer.slice(body.byteOffset, body.byteOffset + body.length) as ArrayBuffer);
 }
 
 export async function json<T>(url: string, path: string): Promise<T> {

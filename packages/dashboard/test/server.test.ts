@@ -8,8 +8,8 @@ import { readSafetensors } from "engram/files";
 import { RunFolder } from "engram/node";
 import { type Dashboard, serveDashboard, startDashboard } from "engram-dashboard/server";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { RunSummary, SampledMetrics, TraceHeader } from "../src/data/api.js";
-import { ask, json } from "./requests.js";
+import type { RunSummary, SampledMetrics } from "../src/data/api.js";
+import { ask, json, trace } from "./requests.js";
 import { appendLines, metricsLine, writeSyntheticMemory, writeSyntheticRun } from "./syntheticRun.js";
 
 let root: string;
@@ -73,7 +73,7 @@ describe("a run's folder", () => {
 
   test("gives rows of tensors to the bit", async () => {
     const { tensors } = readSafetensors(readFileSync(join(folder, "memory", "step-200.safetensors")));
-    const header = await json<TraceHeader>(dashboard.url, "/api/runs/0/memory/200");
+    const { header } = await trace(dashboard.url, "/api/runs/0/memory/200");
     expect(Object.keys(header.tensors).sort()).toEqual([...tensors.keys()].sort());
     expect(header).toMatchObject({ iteration: 200, model: "dnc", task: "copy", cells: null });
     const { body } = await ask(dashboard.url, "/api/runs/0/memory/200/debug.read_weights?from=3&to=5");
@@ -83,6 +83,16 @@ describe("a run's folder", () => {
     ]);
     const all = await ask(dashboard.url, "/api/runs/0/memory/200/input");
     expect(all.body.length).toBe(4 * (tensors.get("input")?.data.length ?? 0));
+  });
+
+  test("gives a small memory file whole, of a large one the header alone", async () => {
+    const { tensors } = readSafetensors(readFileSync(join(folder, "memory", "step-200.safetensors")));
+    const whole = await trace(dashboard.url, "/api/runs/0/memory/200");
+    expect(whole.tensors?.size).toBe(tensors.size);
+    for (const [name, { data }] of tensors) expect(whole.tensors?.get(name), name).toEqual(data);
+    writeSyntheticMemory(folder, 300, { cells: 128 });
+    const large = await trace(dashboard.url, "/api/runs/0/memory/300");
+    expect([large.header.tensors["debug.link_matrix"], large.tensors]).toEqual([[17, 128 * 128], undefined]);
   });
 
   test("gives several tensors at once, one after the other", async () => {
@@ -100,8 +110,8 @@ describe("a run's folder", () => {
 
   test("of a large memory gives the cells that were used, and says which", async () => {
     writeSyntheticMemory(folder, 300, { model: "sam", cells: 5000, cellSize: 3, heads: 2, length: 6 });
-    const { cells } = await json<TraceHeader>(dashboard.url, "/api/runs/0/memory/300");
-    expect(cells).toEqual(Array.from({ length: 16 }, (_, cell) => cell));
+    const { header } = await trace(dashboard.url, "/api/runs/0/memory/300");
+    expect(header.cells).toEqual(Array.from({ length: 16 }, (_, cell) => cell));
     const { body } = await ask(dashboard.url, "/api/runs/0/memory/300/debug.write_weights?from=0&to=2");
     expect(
       [...new Float32Array(body.buffer.slice(body.byteOffset, body.byteOffset + body.length))].map((x) => Number(x.toFixed(2))),

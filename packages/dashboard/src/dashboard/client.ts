@@ -1,7 +1,7 @@
 // Asks the server.
-import type { MetricsQuery, RunChange, RunSummary, SampledMetrics, TraceHeader } from "../data/api.js";
-import type { Trace } from "../data/trace.js";
-import { sizeOf } from "../data/traceLayout.js";
+import type { MetricsQuery, RunChange, RunSummary, SampledMetrics } from "../data/api.js";
+import { HeldTrace, type Trace } from "../data/trace.js";
+import { cutUp, unpackTrace } from "../data/traceMessage.js";
 
 /** Relative to the page, so that it may lie in any folder. */
 const API = new URL("api/", document.baseURI);
@@ -33,7 +33,8 @@ export async function fetchTrace(run: number, iteration: number): Promise<Trace 
   const path = `runs/${run}/memory/${iteration}`;
   const answer = await ask(path);
   if (answer === undefined) return undefined;
-  const header = (await answer.json()) as TraceHeader;
+  const { header, tensors } = unpackTrace(await answer.arrayBuffer());
+  if (tensors !== undefined) return new HeldTrace(header, tensors);
   return {
     header,
     async rows(name, from, to) {
@@ -42,16 +43,7 @@ export async function fetchTrace(run: number, iteration: number): Promise<Trace 
     },
     async whole(names) {
       const response = await ask(`${path}/whole?names=${names.join(",")}`);
-      if (response === undefined) return undefined;
-      const values = new Float32Array(await response.arrayBuffer());
-      const tensors = new Map<string, Float32Array>();
-      let from = 0;
-      for (const name of names) {
-        const size = sizeOf(name, header);
-        tensors.set(name, values.subarray(from, from + size));
-        from += size;
-      }
-      return tensors;
+      return response && cutUp(new Float32Array(await response.arrayBuffer()), names, header);
     },
   };
 }

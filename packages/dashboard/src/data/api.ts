@@ -1,4 +1,4 @@
-// What server and page say to each other. Everything is JSON but rows of tensors, which are the file's own float32 numbers.
+// What server and page say to each other. Everything is JSON but tensors, which are the file's own float32 numbers (traceMessage.ts).
 
 /** config.json of a run, as far as it is shown. Written by the command line; nothing in it is relied on to be there. */
 export interface RunConfig {

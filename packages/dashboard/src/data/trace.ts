@@ -13,7 +13,29 @@ export interface Trace {
   whole(names: readonly string[]): Promise<ReadonlyMap<string, Float32Array> | undefined>;
 }
 
-/** A trace whose tensors are at hand. */
+/** A small trace that came whole, with the cells of its header only. */
+export class HeldTrace implements Trace {
+  readonly #tensors: ReadonlyMap<string, Float32Array>;
+
+  constructor(
+    readonly header: TraceHeader,
+    tensors: ReadonlyMap<string, Float32Array>,
+  ) {
+    this.#tensors = tensors;
+  }
+
+  async rows(name: string, from: number, to: number): Promise<Float32Array | undefined> {
+    const data = this.#tensors.get(name);
+    const width = (data?.length ?? 0) / (this.header.tensors[name]?.[0] ?? 1);
+    return data?.subarray(from * width, to * width);
+  }
+
+  async whole(): Promise<ReadonlyMap<string, Float32Array>> {
+    return this.#tensors;
+  }
+}
+
+/** A trace whose tensors are at hand as the model gave them. */
 export class LocalTrace implements Trace {
   readonly #tensors: ReadonlyMap<string, { readonly data: Float32Array; readonly shape: readonly number[] }>;
 

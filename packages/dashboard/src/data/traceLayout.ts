@@ -71,7 +71,7 @@ export function axesOf(name: string, header: TraceHeader): readonly Axis[] {
     case "debug.read_strengths":
       return [head];
     default:
-      return [{ kind: "channel", size: header.tensors[name]?.[1] ?? 1 }];
+      return [{ kind: "channel", size: (header.tensors[name] ?? []).slice(1).reduce((product, size) => product * size, 1) }];
   }
 }
 

@@ -10,6 +10,8 @@ import { openInside } from "./safeFiles.js";
 const MOST_HEADER_BYTES = 1 << 20;
 /** Asked for at once, at most. */
 export const MOST_BYTES = 1 << 25;
+/** Tensors of so many bytes in all come with their header. */
+const SMALL_BYTES = 1 << 20;
 const FLOAT_BYTES = 4;
 
 export class MemoryFile {
@@ -57,6 +59,16 @@ export class MemoryFile {
     if ((end - first) * rowBytes > MOST_BYTES && end - first > 1) return "too large";
     const values = await this.#read(entry.begin + first * rowBytes, Math.max(0, end - first) * rowBytes);
     return pickCells(values, axesOf(name, this.header), this.header.cells);
+  }
+
+  /** All tensors in the header's order, with its cells only; none where they are too large to be sent unasked. */
+  async all(): Promise<Float32Array[]> {
+    const names = Object.keys(this.header.tensors);
+    let bytes = 0;
+    for (const { begin, end } of this.#entries.values()) bytes += end - begin;
+    if (bytes > SMALL_BYTES) return [];
+    const tensors = await Promise.all(names.map((name) => this.rows(name, 0, Number.POSITIVE_INFINITY)));
+    return tensors as Float32Array[]; // each is there, and none too large
   }
 
   async #read(position: number, bytes: number): Promise<Float32Array> {

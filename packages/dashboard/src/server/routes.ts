@@ -4,6 +4,7 @@ import { CheckpointError } from "engram";
 import { csvLine } from "../data/csv.js";
 import type { MetricsTable } from "../data/metricsTable.js";
 import { sampleMetrics } from "../data/sampleMetrics.js";
+import { packTrace } from "../data/traceMessage.js";
 import type { Events } from "./events.js";
 import { type MemoryFile, MOST_BYTES } from "./memoryFile.js";
 import type { PageFile } from "./pageFiles.js";
@@ -29,7 +30,7 @@ const routes: readonly (readonly [RegExp, Answer])[] = [
   [new RegExp(`^${RUN}$`), async (site, response, _, run) => sendJson(response, await runAt(site, run).summary())],
   [new RegExp(`^${RUN}/metrics$`), sendMetrics],
   [new RegExp(`^${RUN}/metrics\\.csv$`), sendMetricsCsv],
-  [new RegExp(`^${MEMORY}$`), sendHeader],
+  [new RegExp(`^${MEMORY}$`), sendTrace],
   [new RegExp(`^${MEMORY}/whole$`), sendWhole],
   [new RegExp(`^${MEMORY}/([a-z_]{1,40}(?:\\.[a-z_]{1,40})?)$`), sendRows],
 ];
@@ -115,15 +116,16 @@ async function withMemory<T>(site: Site, [run, iteration]: readonly string[], us
   }
 }
 
-async function sendHeader(site: Site, response: ServerResponse, _: URLSearchParams, ...parts: string[]): Promise<void> {
-  sendJson(response, await withMemory(site, parts, ({ header }) => header));
+/** The header, and all of a small trace. */
+async function sendTrace(site: Site, response: ServerResponse, _: URLSearchParams, ...parts: string[]): Promise<void> {
+  sendPieces(response, await withMemory(site, parts, async (file) => packTrace(file.header, await file.all())));
 }
 
 async function sendRows(site: Site, response: ServerResponse, query: URLSearchParams, ...parts: string[]): Promise<void> {
   const from = wholeIn(query, "from") ?? 0;
   const to = Math.max(from, wholeIn(query, "to") ?? Number.POSITIVE_INFINITY);
   const rows = await withMemory(site, parts, (file) => rowsOf(file, parts[2] ?? "", from, to));
-  sendFloats(response, [rows]);
+  sendPieces(response, [rows]);
 }
 
 /** All rows of several tensors, one after the other: what a page shows over time, at once. */
@@ -141,7 +143,7 @@ async function sendWhole(site: Site, response: ServerResponse, query: URLSearchP
     }
     return tensors;
   });
-  sendFloats(response, all);
+  sendPieces(response, all);
 }
 
 async function rowsOf(file: MemoryFile, name: string, from: number, to: number): Promise<Float32Array> {
@@ -153,8 +155,8 @@ async function rowsOf(file: MemoryFile, name: string, from: number, to: number):
 
 const tooLarge = () => new BadRequest(`ask for fewer rows at once: at most ${MOST_BYTES} bytes are sent`);
 
-function sendFloats(response: ServerResponse, tensors: readonly Float32Array[]): void {
-  const pieces = tensors.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength));
+function sendPieces(response: ServerResponse, arrays: readonly (Float32Array | Uint8Array)[]): void {
+  const pieces = arrays.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength));
   const bytes = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
   response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": bytes.length });
   response.end(bytes);
