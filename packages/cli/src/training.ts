@@ -37,7 +37,7 @@ export async function train(task: TaskName | undefined, given: Partial<Settings>
     interrupter.release();
     screen.end();
     run.close();
-    await dashboard?.close();
+    await dashboard?.finish();
   }
 }
 

@@ -1,5 +1,6 @@
 // The page beside a run that goes on: it is up to date where somebody looks, and takes next to nothing from training.
 import { RunFolder } from "engram/node";
+import { serveDashboard } from "engram-dashboard/server";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { float32Text } from "../src/data/numbers.js";
@@ -105,6 +106,30 @@ describePages("following a run", (open) => {
     await shows(8);
     await page.getByText("not training now").waitFor();
     expect(performance.now() - rest).toBeLessThan(10_000);
+  });
+
+  test("a server that finishes lets its pages have all of the end, also what nobody looked at yet", async () => {
+    const folder = run("ending", { lines: 3, memories: [300] });
+    const holder = RunFolder.open(folder);
+    holder.lock();
+    const server = await serveDashboard({ run: folder });
+    await using opened = await open(server.url, { viewport: { width: 1280, height: 250 } });
+    const { page } = opened;
+    await page.locator('[data-lines="3"]').waitFor();
+    await page.locator('[data-iteration="300"]').waitFor();
+    appendLines(folder, 3, 1);
+    writeSyntheticMemory(folder, 400, { skill: 0.2 });
+    holder.unlock();
+    await server.finish();
+    await page.getByText("not training now").waitFor();
+    await page.locator('[data-lines="4"]').waitFor();
+    await page.locator('[data-iteration="400"]').waitFor();
+    await map(page, "write_weights").evaluate((element) => element.scrollIntoView({ block: "center" }));
+    const [, written] = await hover(page, "write_weights", 3, 0, CELLS, STEPS);
+    expect(written).toBe(float32Text(tensorsOf(folder, 400).get("debug.write_weights")?.data[3] ?? Number.NaN));
+    await page.getByText("More figures").click();
+    await page.locator('[data-chart="gradNorm"] .u-over').waitFor();
+    expect(await page.getByText("connection lost").count()).toBe(0);
   });
 });
 

@@ -51,10 +51,12 @@ export async function fetchTrace(run: number, iteration: number): Promise<Trace 
 export interface Listener {
   onChange(change: RunChange): void;
   onConnection(isConnected: boolean): void;
+  /** The training that served the page is over: what is not asked for now can't be had any more. */
+  onEnd(): void;
 }
 
 /** Hears of every change of the runs; not while the page is out of sight. */
-export function listenForChanges({ onChange, onConnection }: Listener): void {
+export function listenForChanges({ onChange, onConnection, onEnd }: Listener): void {
   let source: EventSource | undefined;
   const listen = () => {
     if (document.hidden) {
@@ -65,6 +67,11 @@ export function listenForChanges({ onChange, onConnection }: Listener): void {
       source.addEventListener("run", (event) => onChange(JSON.parse((event as MessageEvent<string>).data) as RunChange));
       source.addEventListener("open", () => onConnection(true));
       source.addEventListener("error", () => onConnection(false));
+      source.addEventListener("end", () => {
+        document.removeEventListener("visibilitychange", listen);
+        source?.close();
+        onEnd();
+      });
     }
   };
   document.addEventListener("visibilitychange", listen);

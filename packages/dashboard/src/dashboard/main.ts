@@ -11,6 +11,8 @@ import { MemorySection } from "./memorySection.js";
 import { TrainingSection } from "./trainingSection.js";
 
 const runs: RunSummary[] = [];
+/** Nothing can be asked for later on, when it comes into sight. */
+let isEnding = false;
 const title = h("h1", {}, "…");
 const about = h("p", { class: "about muted" });
 const status = h("span", { class: "status", role: "status" });
@@ -41,6 +43,10 @@ listenForChanges({
     // The connection was lost, or the page out of sight: what was missed is shown at once.
     if (isConnected) for (const { index } of known()) follower.change(index, true);
   },
+  onEnd() {
+    isEnding = true;
+    for (const { index } of known()) follower.change(index, true);
+  },
 });
 
 function known(): RunSummary[] {
@@ -53,7 +59,7 @@ async function update(changed: readonly number[]): Promise<void> {
   for (const summary of summaries) if (summary !== undefined) runs[summary.index] = summary;
   const [run] = runs;
   if (run === undefined) return;
-  const draws = await Promise.all([training.load(known()), memory.load(run, ofMemory.some(isInSight))]);
+  const draws = await Promise.all([training.load(known(), isEnding), memory.load(run, isEnding || ofMemory.some(isInSight))]);
   await nextFrame();
   showHead(run);
   use.showAblation(run.ablation);

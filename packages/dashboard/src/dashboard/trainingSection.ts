@@ -88,12 +88,13 @@ export class TrainingSection {
   /**
    * Asks for what is new.
    * @param runs the run, then those to compare it with
+   * @param everything also for the charts out of sight
    * @returns draws it
    */
-  async load(runs: readonly RunSummary[]): Promise<() => void> {
+  async load(runs: readonly RunSummary[], everything: boolean): Promise<() => void> {
     this.#runs = runs;
     this.#showOverlays();
-    const draw = await this.#loadCharts();
+    const draw = await this.#loadCharts(everything);
     return () => {
       this.#showTiles();
       draw();
@@ -143,11 +144,11 @@ export class TrainingSection {
     draw();
   }
 
-  /** Asks for what the charts in sight can show, and no more. Of two calls the later one wins. */
-  async #loadCharts(): Promise<() => void> {
+  /** Asks for what the charts in sight can show, and no more unless for `everything`. Of two calls the later one wins. */
+  async #loadCharts(everything = false): Promise<() => void> {
     const turn = ++this.#asked;
     for (const row of this.#rows) row.isBehind = true;
-    const rows = this.#rows.filter(({ element }) => isInSight(element));
+    const rows = everything ? this.#rows : this.#rows.filter(({ element }) => isInSight(element));
     const shown = rows.flatMap(({ charts }) => charts);
     const overlay = this.#runs.find(({ index }) => String(index) === this.#overlay.value && index !== 0);
     const runs = [this.#runs[0], overlay].filter((run) => run !== undefined);

@@ -36,6 +36,15 @@ export class Events {
     this.#schedule(0);
   }
 
+  /** Tells all listeners that the server is about to close, and lets them go. @returns whether there were any */
+  end(): boolean {
+    clearTimeout(this.#timer);
+    const listeners = [...this.#listeners.keys()];
+    this.#send(listeners, "event: end\ndata: 0\n\n");
+    for (const response of listeners) response.end();
+    return listeners.length > 0;
+  }
+
   close(): void {
     clearTimeout(this.#timer);
     for (const response of this.#listeners.keys()) response.destroy();

@@ -19,11 +19,16 @@ export interface DashboardOptions {
 export interface Dashboard {
   /** Where the page is. */
   readonly url: string;
+  /** Lets pages that are open fetch how the runs ended, for a few seconds at most, then closes. */
+  finish(): Promise<void>;
   close(): Promise<void>;
 }
 
 const LOOPBACK = "127.0.0.1";
 const MOST_CONNECTIONS = 64;
+/** Pages that know of the end and have asked for nothing for so long have all they want. */
+const QUIET_MS = 700;
+const LONGEST_FINISH_MS = 3000;
 
 /** Sent with every answer. The two cross-origin policies isolate the page, so that the playground may use threads. */
 const headers = {
@@ -45,7 +50,9 @@ const headers = {
 export async function serveDashboard({ run, otherRuns = [], port = 0 }: DashboardOptions): Promise<Dashboard> {
   const runs = await Promise.all([run, ...otherRuns].map((path, index) => RunReader.open(index, path)));
   const site: Site = { files: loadPageFiles(), runs, events: new Events(runs) };
+  let asked = 0;
   const server = createServer((request, response) => {
+    asked = performance.now();
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const refused = refusal(request, (server.address() as AddressInfo).port);
     if (refused !== undefined) sendText(response, refused.status, refused.reason);
@@ -55,7 +62,15 @@ export async function serveDashboard({ run, otherRuns = [], port = 0 }: Dashboar
   await listen(server, port);
   // Read while the browser opens: a long run takes a moment.
   for (const reader of runs) reader.metrics().catch(() => undefined);
-  return { url: `http://${LOOPBACK}:${(server.address() as AddressInfo).port}/`, close: () => close(server, site) };
+  const finish = async () => {
+    const until = performance.now() + LONGEST_FINISH_MS;
+    if (site.events.end()) {
+      asked = performance.now();
+      while (performance.now() < Math.min(until, asked + QUIET_MS)) await new Promise((resolve) => setTimeout(resolve, QUIET_MS / 10));
+    }
+    await close(server, site);
+  };
+  return { url: `http://${LOOPBACK}:${(server.address() as AddressInfo).port}/`, finish, close: () => close(server, site) };
 }
 
 function listen(server: Server, port: number): Promise<void> {

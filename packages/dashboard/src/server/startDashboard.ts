@@ -5,7 +5,7 @@ import type { Started } from "./background.js";
 import type { Dashboard, DashboardOptions } from "./serve.js";
 
 /**
- * Serves the dashboard of a run from a process of its own. It does not keep this process alive, and ends with it.
+ * Serves the dashboard of a run from a process of its own. It does not keep this process alive, and finishes when this one ends.
  * @throws {Error} with the message of what `serveDashboard` throws; later failures only end the dashboard
  */
 export function startDashboard(options: DashboardOptions): Promise<Dashboard> {
@@ -17,6 +17,11 @@ export function startDashboard(options: DashboardOptions): Promise<Dashboard> {
     server.kill();
     await ended;
   };
+  const finish = async () => {
+    server.ref();
+    if (server.connected) server.disconnect();
+    await ended;
+  };
   server.send(options);
   return new Promise((resolve, reject) => {
     server.on("error", reject); // stays, so that a failure later on does not end this process
@@ -24,7 +29,7 @@ export function startDashboard(options: DashboardOptions): Promise<Dashboard> {
     server.once("message", (started: Started) => {
       server.unref();
       server.channel?.unref();
-      if ("url" in started) resolve({ url: started.url, close });
+      if ("url" in started) resolve({ url: started.url, finish, close });
       else {
         reject(new Error(started.problem));
         void close();
