@@ -6,6 +6,8 @@ import type { RunChange } from "../data/api.js";
 import type { RunReader } from "./runReader.js";
 
 const LOOK_EVERY_MS = 2000;
+/** For some seconds after a page came, more often: a small run may be over by then. */
+const FIRST_LOOKS = { count: 10, everyMs: 500 };
 /** A word now and then, so that connections in between are not taken for dead. */
 const WORD_EVERY_LOOKS = 8;
 /** Only pages in sight listen. More than so many would take all of the server's connections: then the oldest is let go. */
@@ -16,6 +18,8 @@ export class Events {
   readonly #listeners = new Map<ServerResponse, readonly string[]>();
   #timer: NodeJS.Timeout | undefined;
   #looks = 0;
+  /** Looks since the latest page came. */
+  #looksForNewest = 0;
 
   constructor(runs: readonly RunReader[]) {
     this.#runs = runs;
@@ -33,6 +37,7 @@ export class Events {
     const [oldest] = this.#listeners.keys();
     if (this.#listeners.size > MOST_LISTENERS) oldest?.destroy();
     response.on("close", () => this.#listeners.delete(response));
+    this.#looksForNewest = 0;
     this.#schedule(0);
   }
 
@@ -66,7 +71,8 @@ export class Events {
     } catch {
       // A file that could not be read this time; the next look comes.
     }
-    if (this.#listeners.size > 0) this.#schedule(LOOK_EVERY_MS);
+    const isFirst = ++this.#looksForNewest < FIRST_LOOKS.count;
+    if (this.#listeners.size > 0) this.#schedule(isFirst ? FIRST_LOOKS.everyMs : LOOK_EVERY_MS);
   }
 
   /** Tells those listeners that have not heard of this state of the run. */
