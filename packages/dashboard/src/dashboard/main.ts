@@ -2,7 +2,7 @@
 import type { RunSummary } from "../data/api.js";
 import { figure, thousands } from "../data/numbers.js";
 import { h, nextFrame, refill } from "../view/dom.js";
-import { isInSight, watchSight } from "../view/sight.js";
+import { isInSight, spareUnseen, watchSight } from "../view/sight.js";
 import { themeSwitch } from "../view/theme.js";
 import { UsePanel } from "../view/usePanel.js";
 import { fetchSummary, listenForChanges } from "./client.js";
@@ -13,6 +13,7 @@ import { TrainingSection } from "./trainingSection.js";
 const runs: RunSummary[] = [];
 /** Nothing can be asked for later on, when it comes into sight. */
 let isEnding = false;
+let isShown = false;
 const title = h("h1", {}, "…");
 const about = h("p", { class: "about muted" });
 const status = h("span", { class: "status", role: "status" });
@@ -61,6 +62,8 @@ async function update(changed: readonly number[]): Promise<void> {
   if (run === undefined) return;
   const draws = await Promise.all([training.load(known(), isEnding), memory.load(run, isEnding || ofMemory.some(isInSight))]);
   await nextFrame();
+  spareUnseen(run.live && isShown); // once all is there
+  isShown = true;
   showHead(run);
   use.showAblation(run.ablation);
   for (const draw of draws) draw();

@@ -6,7 +6,7 @@ import { exportHeatmap } from "./exportHeatmap.js";
 import { drawLegend } from "./legend.js";
 import { emptyMatrix, largest, type Matrix, roundUp, type Scale } from "./matrix.js";
 import { paintMatrix } from "./paint.js";
-import { isInSight, watchSight } from "./sight.js";
+import { paintPicture, watchPicture } from "./sight.js";
 import { cssColor, onThemeChange } from "./theme.js";
 import { hideTooltip, showTooltip } from "./tooltip.js";
 
@@ -92,7 +92,7 @@ export class Heatmap {
       h("div", { class: "map-body" }, this.#ticks, this.#plot),
     );
     this.#listen();
-    this.#stopListening = [onThemeChange(() => this.#layOut()), watchSight(this.element, () => this.#paintStale())];
+    this.#stopListening = [onThemeChange(() => this.#layOut()), watchPicture(this.element, () => this.#paintStale())];
   }
 
   dispose(): void {
@@ -109,7 +109,7 @@ export class Heatmap {
     return this.#width;
   }
 
-  /** Shows a matrix; it is painted when it is in sight. @param note a few words beside the title */
+  /** Shows a matrix; it is painted when somebody sees it, or later. @param note a few words beside the title */
   show(matrix: Matrix, note = ""): void {
     this.#matrix = matrix;
     if (this.spec.most === undefined && this.spec.scale !== "unit") this.#most = Math.max(this.#most, roundUp(largest(matrix.values)));
@@ -153,7 +153,7 @@ export class Heatmap {
     const label = `${this.spec.title}: ${rows} rows, ${columns} columns, values ${this.range()}. Arrow keys go from value to value.`;
     if (this.#plot.getAttribute("aria-label") !== label) this.#plot.setAttribute("aria-label", label);
     this.#isStale = true;
-    if (isInSight(this.element)) this.#paintStale();
+    paintPicture(this.element);
   }
 
   #paintStale(): void {

@@ -5,7 +5,7 @@ import type { SampledMetrics } from "../data/api.js";
 import { figure, thousands } from "../data/numbers.js";
 import { announce, clamp, download, fill, h, saveButtons } from "./dom.js";
 import { toBlob } from "./exportHeatmap.js";
-import { isInSight, watchSight } from "./sight.js";
+import { paintPicture, watchPicture } from "./sight.js";
 import { cssColor, onThemeChange } from "./theme.js";
 
 export interface ChartSpec {
@@ -80,7 +80,7 @@ export class LineChart {
     );
     this.#plotElement.append(this.#empty);
     new ResizeObserver(([entry]) => this.#resize(entry?.contentRect.width ?? 0)).observe(this.#plotElement);
-    watchSight(this.element, () => this.#drawStale());
+    watchPicture(this.element, () => this.#drawStale());
     onThemeChange(() => this.#redraw());
     this.#plotElement.addEventListener("keydown", (event) => this.#press(event));
   }
@@ -95,19 +95,19 @@ export class LineChart {
     if (this.#plot !== undefined && this.#plot.width !== this.#width) this.#plot.setSize({ width: this.#width, height: HEIGHT });
   }
 
-  /** Drawn when it is in sight. */
+  /** Drawn when somebody sees it, or later. */
   show(lines: readonly ChartLine[], options: ChartOptions): void {
     this.#lines = lines;
     this.#options = options;
     this.#isStale = true;
-    if (isInSight(this.element)) this.#drawStale();
+    paintPicture(this.element);
   }
 
   /** Colours are set when a plot is made. */
   #redraw(): void {
     this.#shape = "";
     this.#isStale = this.#lines.length > 0;
-    if (isInSight(this.element)) this.#drawStale();
+    paintPicture(this.element);
   }
 
   #drawStale(): void {
