@@ -8,6 +8,10 @@ import type { ModelConfig } from "./options.js";
 const MAX_ROWS = 16;
 /** Bytes of link matrices a shard may have in a step before it is made smaller: a step reads what the one before wrote, at best from the cache. */
 const MAX_LINK_BYTES = 2 ** 20;
+/** The same for a batch of many shards: what twenty steps keep for going back stays in the second-level cache, beside the weights. */
+const MAX_LINK_BYTES_OF_MANY = 2 ** 14;
+/** Bytes of recurrent weights that do. More are fetched from farther at every step, which is worth it for many rows only. */
+const MAX_NEAR_WEIGHTS = 2 ** 19;
 /** Gradient sums at most: shards beyond share them, each sum adding its shards in order. */
 const MAX_LANES = 16;
 
@@ -18,11 +22,15 @@ export interface ShardRange {
 
 /** Balanced shards: 10 → 5 + 5. At least two from 8 elements on, so that a second thread has something to do. */
 export function shardRanges(batch: number, config: ModelConfig, isDense: boolean): ShardRange[] {
+  const { hiddenSize, readHeads, cellSize, nrCells } = config;
+  const isMany = batch >= 2 * MAX_ROWS;
+  const weightBytes = 16 * hiddenSize * (hiddenSize + readHeads * cellSize);
+  const linkBytes = isDense ? 4 * nrCells * pad4(nrCells) : 0;
+  const mostBytes = isMany && weightBytes <= MAX_NEAR_WEIGHTS ? MAX_LINK_BYTES_OF_MANY : MAX_LINK_BYTES;
   let most = MAX_ROWS;
-  const linkBytes = isDense ? 4 * config.nrCells * pad4(config.nrCells) : 0;
-  while (most > 4 && most * linkBytes > MAX_LINK_BYTES) most /= 2;
+  while (most > 4 && most * linkBytes > mostBytes) most /= 2;
   const shards = Math.max(Math.ceil(batch / most), Math.min(2, Math.floor(batch / 4)), 1);
-  if (batch < 2 * MAX_ROWS) return split(batch, shards);
+  if (!isMany) return split(batch, shards);
   // Of many shards all but the last are a multiple of four rows, the height of the product kernel's tiles.
   return split(Math.ceil(batch / 4), shards).map(({ from, count }) => ({ from: 4 * from, count: Math.min(4 * count, batch - 4 * from) }));
 }
