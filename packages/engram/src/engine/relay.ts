@@ -72,8 +72,11 @@ export class Relay {
       const number = Atomics.load(words, JOB);
       if (number === seen) continue;
       const text = this.read(0, Atomics.load(words, TEXT_LENGTH));
-      // Read while the caller went on to write the next job: take that one.
-      if (Atomics.load(words, JOB) === number && Atomics.load(words, TICKET) !== -1) return { number, text };
+      // The ticket is this job's for as long as its text is whole. Else the caller went on to write the next job: take that one. An
+      // exchange, and not a load, so that no processor reads the text after it.
+      const ticket = Atomics.load(words, TICKET);
+      const isStill = Atomics.compareExchange(words, TICKET, ticket, ticket) === ticket;
+      if (isStill && Math.floor(ticket / PARTS) === number) return { number, text };
     }
   }
 
