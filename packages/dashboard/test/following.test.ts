@@ -129,6 +129,32 @@ describePages("following a run", (open) => {
     await page.locator('[data-chart="gradNorm"] .u-over').waitFor();
     expect(await page.getByText("connection lost").count()).toBe(0);
   });
+
+  test("a page that comes while the server finishes has all of the end, one that comes back later is told where to look", async () => {
+    const folder = run("late", { lines: 4, memories: [400] });
+    const server = await serveDashboard({ run: folder });
+    await using watcher = await open(server.url);
+    await watcher.page.locator('[data-iteration="400"]').waitFor();
+    await using late = await open("about:blank");
+    const finished = server.finish();
+    await late.page.goto(server.url);
+    await finished;
+    for (const { page } of [watcher, late]) {
+      await page.locator('[data-lines="4"]').waitFor();
+      await page.locator('[data-iteration="400"]').waitFor();
+      await page.getByText("not training now").waitFor();
+    }
+  });
+
+  test("a page whose server is gone for good says how to see the run", async () => {
+    const folder = run("gone", { lines: 4, memories: [400] });
+    const server = await serveDashboard({ run: folder });
+    await using opened = await open(server.url, { losesServer: true });
+    await opened.page.locator('[data-iteration="400"]').waitFor();
+    await server.close();
+    await opened.page.getByText("connection lost, trying again").waitFor();
+    await opened.page.getByText(/its server has ended: engram dashboard .*gone/).waitFor({ timeout: 20_000 });
+  });
 });
 
 /** Whether a heatmap has a picture: its background at least. */

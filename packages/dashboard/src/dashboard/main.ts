@@ -14,6 +14,9 @@ const runs: RunSummary[] = [];
 /** Nothing can be asked for later on, when it comes into sight. */
 let isEnding = false;
 let isShown = false;
+/** Vain ones to reach the server again. */
+let attempts = 0;
+const MOST_ATTEMPTS = 4;
 const title = h("h1", {}, "…");
 const about = h("p", { class: "about muted" });
 const status = h("span", { class: "status", role: "status" });
@@ -39,14 +42,16 @@ for (const element of ofMemory) watchSight(element, () => memory.isBehind && fol
 listenForChanges({
   onChange: ({ index, live }) => follower.change(index, !live),
   onConnection(isConnected) {
-    if (!isConnected) showStatus("lost", "connection lost, trying again");
+    attempts = isConnected ? 0 : attempts + 1;
+    if (!isConnected)
+      showStatus("lost", attempts < MOST_ATTEMPTS || runs[0] === undefined ? "connection lost, trying again" : gone(runs[0]));
     else if (runs[0] !== undefined) showLive(runs[0]);
     // The connection was lost, or the page out of sight: what was missed is shown at once.
     if (isConnected) for (const { index } of known()) follower.change(index, true);
   },
   onEnd() {
     isEnding = true;
-    for (const { index } of known()) follower.change(index, true);
+    for (const index of new Set([0, ...known().map((run) => run.index)])) follower.change(index, true);
   },
 });
 
@@ -68,6 +73,11 @@ async function update(changed: readonly number[]): Promise<void> {
   use.showAblation(run.ablation);
   for (const draw of draws) draw();
   await new Promise((seen) => setTimeout(seen)); // the browser's part of it has its time, too
+}
+
+/** A training takes its server with it; a page out of sight is not told. */
+function gone({ path }: RunSummary): string {
+  return `its server has ended: engram dashboard ${path}`;
 }
 
 function showHead(run: RunSummary): void {

@@ -12,12 +12,14 @@ const FIRST_LOOKS = { count: 10, everyMs: 500 };
 const WORD_EVERY_LOOKS = 8;
 /** Only pages in sight listen. More than so many would take all of the server's connections: then the oldest is let go. */
 export const MOST_LISTENERS = 32;
+const END = "event: end\ndata: 0\n\n";
 
 export class Events {
   readonly #runs: readonly RunReader[];
   readonly #listeners = new Map<ServerResponse, readonly string[]>();
   #timer: NodeJS.Timeout | undefined;
   #looks = 0;
+  #isEnding = false;
   /** Looks since the latest page came. */
   #looksForNewest = 0;
 
@@ -32,6 +34,10 @@ export class Events {
       response.end();
       return;
     }
+    if (this.#isEnding) {
+      response.end(END);
+      return;
+    }
     response.write("retry: 2000\n\n");
     this.#listeners.set(response, []);
     const [oldest] = this.#listeners.keys();
@@ -41,12 +47,12 @@ export class Events {
     this.#schedule(0);
   }
 
-  /** Tells all listeners that the server is about to close, and lets them go. @returns whether there were any */
+  /** Tells all listeners, and those that come later, that the server is about to close, and lets them go. @returns whether there were any */
   end(): boolean {
+    this.#isEnding = true;
     clearTimeout(this.#timer);
     const listeners = [...this.#listeners.keys()];
-    this.#send(listeners, "event: end\ndata: 0\n\n");
-    for (const response of listeners) response.end();
+    for (const response of this.#send(listeners, END)) response.end();
     return listeners.length > 0;
   }
 
@@ -72,7 +78,7 @@ export class Events {
       // A file that could not be read this time; the next look comes.
     }
     const isFirst = ++this.#looksForNewest < FIRST_LOOKS.count;
-    if (this.#listeners.size > 0) this.#schedule(isFirst ? FIRST_LOOKS.everyMs : LOOK_EVERY_MS);
+    if (this.#listeners.size > 0 && !this.#isEnding) this.#schedule(isFirst ? FIRST_LOOKS.everyMs : LOOK_EVERY_MS);
   }
 
   /** Tells those listeners that have not heard of this state of the run. */
@@ -88,7 +94,7 @@ export class Events {
   /** A page that does not take what it was sent is left alone until it does. @returns those that got it */
   #send(listeners: readonly ServerResponse[], text: string): ServerResponse[] {
     return listeners.filter((response) => {
-      if (response.writableNeedDrain || response.destroyed) return false;
+      if (response.writableNeedDrain || response.writableEnded || response.destroyed) return false;
       response.write(text);
       return true;
     });

@@ -1,5 +1,5 @@
 // The server of `engram dashboard`: a run's folder and the page, for browsers on this machine.
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Events } from "./events.js";
 import { loadPageFiles } from "./pageFiles.js";
@@ -26,6 +26,8 @@ export interface Dashboard {
 
 const LOOPBACK = "127.0.0.1";
 const MOST_CONNECTIONS = 64;
+/** Always open, and no sign that a page wants more. */
+const EVENTS = "/api/events";
 /** Pages that know of the end and have asked for nothing for so long have all they want. */
 const QUIET_MS = 700;
 const LONGEST_FINISH_MS = 3000;
@@ -50,9 +52,9 @@ const headers = {
 export async function serveDashboard({ run, otherRuns = [], port = 0 }: DashboardOptions): Promise<Dashboard> {
   const runs = await Promise.all([run, ...otherRuns].map((path, index) => RunReader.open(index, path)));
   const site: Site = { files: loadPageFiles(), runs, events: new Events(runs) };
-  let asked = 0;
+  const demand = new Demand();
   const server = createServer((request, response) => {
-    asked = performance.now();
+    if (!request.url?.startsWith(EVENTS)) demand.count(response);
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const refused = refusal(request, (server.address() as AddressInfo).port);
     if (refused !== undefined) sendText(response, refused.status, refused.reason);
@@ -64,13 +66,35 @@ export async function serveDashboard({ run, otherRuns = [], port = 0 }: Dashboar
   for (const reader of runs) reader.metrics().catch(() => undefined);
   const finish = async () => {
     const until = performance.now() + LONGEST_FINISH_MS;
-    if (site.events.end()) {
-      asked = performance.now();
-      while (performance.now() < Math.min(until, asked + QUIET_MS)) await new Promise((resolve) => setTimeout(resolve, QUIET_MS / 10));
-    }
+    if (site.events.end()) demand.touch();
+    while (performance.now() < until && demand.quietMs < QUIET_MS) await new Promise((resolve) => setTimeout(resolve, QUIET_MS / 10));
     await close(server, site);
   };
   return { url: `http://${LOOPBACK}:${(server.address() as AddressInfo).port}/`, finish, close: () => close(server, site) };
+}
+
+/** Whether pages want something. */
+class Demand {
+  #open = 0;
+  #last = Number.NEGATIVE_INFINITY;
+
+  /** Counts an answer, until it has been sent. */
+  count(response: ServerResponse): void {
+    this.#open++;
+    response.once("close", () => {
+      this.#open--;
+      this.touch();
+    });
+  }
+
+  touch(): void {
+    this.#last = performance.now();
+  }
+
+  /** For how long nothing was wanted. */
+  get quietMs(): number {
+    return this.#open > 0 ? 0 : performance.now() - this.#last;
+  }
 }
 
 function listen(server: Server, port: number): Promise<void> {
