@@ -99,6 +99,8 @@ test("files that ARCHITECTURE and CONTRIBUTING name are there", () => {
     "packages/engram/kernels",
     "packages/engram/test",
     "packages/cli/scripts",
+    "packages/cli/src",
+    "packages/dashboard/src",
     "examples",
     "bench",
     "docs",
