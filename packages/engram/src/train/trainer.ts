@@ -43,8 +43,8 @@ export class Trainer {
   private steps = 0;
   private accumulated = 0;
   private readonly carried = new CarriedStates();
-  /** Whether threads are at work on a step that `stepAsync` waits for. */
   private isDisposed = false;
+  /** Whether threads are at work on a step that `stepAsync` waits for. */
   private isBusy = false;
   private rate: number;
   private threads: StepThreads | undefined;
@@ -93,7 +93,8 @@ export class Trainer {
    * One training step: forward, loss, backward, clip, update. The state is the empty one, unless `carryState`.
    * @returns loss and gradient norm before the update
    * @throws {ShapeError} for what does not fit; {NumericError} when loss or gradients are not finite. After an error in the midst of a
-   *   step weights and optimizer are as before, batches accumulated and states carried on forgotten
+   *   step weights and optimizer are as before, batches accumulated and states carried on forgotten; {EngramError} when a thread is lost
+   *   in the midst of an update, which is then half made, and says so
    */
   step(batch: TrainingBatch): StepResult {
     const job = this.prepare(batch, "Trainer.step");
