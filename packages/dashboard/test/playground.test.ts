@@ -88,6 +88,41 @@ describePages("the playground", (open) => {
     await expect.poll(() => page.locator(".scrub-words").textContent(), { timeout: 10_000 }).toContain("should be 2");
   });
 
+  test("keeps what is set, typed and started while the worker is still on its way", async () => {
+    await using opened = await playground();
+    const { page } = opened;
+    await page.route(/worker.*\.js$/, async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await route.continue();
+    });
+    await page.reload();
+    await set(page, { Channels: 4, Cells: 20 });
+    await page.getByLabel("Bits, 3 a step").fill("101 010");
+    await page.getByRole("button", { name: "Train" }).click();
+    await at(page, (iteration) => iteration > 3);
+    expect(await page.getByLabel("Bits, 3 a step").inputValue()).toBe("101 010");
+    expect(await page.locator(".scrub-words").textContent()).toContain("of 0 … 4");
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("paused").waitFor();
+  });
+
+  test("trains anew at once where a training is replaced, and trains on where a file is refused", async () => {
+    writeFileSync(join(root, "letter.safetensors"), "Dear reader");
+    await using opened = await playground();
+    const { page } = opened;
+    await page.getByRole("button", { name: "Train" }).click();
+    await at(page, (iteration) => iteration > 10);
+    await page.getByRole("button", { name: "Reset" }).click();
+    await page.getByRole("button", { name: "Train" }).click();
+    await at(page, (iteration) => iteration > 0);
+    const iteration = await iterationOf(page);
+    await page.getByLabel("Checkpoint file").setInputFiles(join(root, "letter.safetensors"));
+    await page.getByText(/^letter\.safetensors: not a safetensors file/).waitFor();
+    await at(page, (later) => later > iteration);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("paused").waitFor();
+  });
+
   test("goes on with a checkpoint made elsewhere, and refuses another file in words", async () => {
     const session = Session.start({ ...standardSettings("sdnc", "copy"), inputSize: 4, maxLength: 5, nrCells: 9, seed: 3 });
     for await (const _ of session.train(new AbortController().signal, 4));

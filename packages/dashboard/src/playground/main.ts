@@ -23,6 +23,7 @@ const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "modu
 const send = (message: ToWorker, transfer: Transferable[] = []) => worker.postMessage(message, transfer);
 
 let table = new MetricsTable();
+/** What the model was made with, or is being made with. */
 let running: Settings = { ...standardSettings("dnc", "copy"), threads: mostThreads };
 let isTraining = false;
 let zoom: readonly [number, number] | undefined;
@@ -48,6 +49,7 @@ const resetButton = h("button", { type: "button", title: "A new model with these
 const logScale = h("input", { type: "checkbox" });
 const file = h("input", { type: "file", accept: ".safetensors", class: "unseen", tabindex: -1, "aria-label": "Checkpoint file" });
 const note = h("p", { class: "muted note" });
+const side = h("aside", { class: "panel side" });
 
 function layOut(): void {
   logScale.addEventListener("change", drawCharts);
@@ -59,6 +61,7 @@ function layOut(): void {
     h("button", { type: "button", onclick: () => file.click() }, "Load …"),
     file,
   );
+  side.append(h("div", { class: "buttons" }, trainButton, stepButton, resetButton), controls.element, saving, note);
   document.body.append(
     h(
       "header",
@@ -70,14 +73,7 @@ function layOut(): void {
     h(
       "main",
       { class: "playground" },
-      h(
-        "aside",
-        { class: "panel side" },
-        h("div", { class: "buttons" }, trainButton, stepButton, resetButton),
-        controls.element,
-        saving,
-        note,
-      ),
+      side,
       h(
         "div",
         { class: "stage" },
@@ -115,6 +111,7 @@ worker.addEventListener("error", (event) => say(`The worker failed: ${event.mess
 
 const replies: { readonly [Type in FromWorker["type"]]: (data: Extract<FromWorker, { type: Type }>) => void } = {
   ready: opened,
+  training: () => setTraining(true),
   progress({ iteration, loss, iterationsPerSecond }) {
     drawTiles({ ...table.line(-1), iteration, loss, iterationsPerSecond });
   },
@@ -130,18 +127,22 @@ const replies: { readonly [Type in FromWorker["type"]]: (data: Extract<FromWorke
     download(`step-${iteration}.safetensors`, new Blob([bytes as Uint8Array<ArrayBuffer>]));
   },
   problem({ message: text }) {
-    setTraining(false);
+    side.inert = false;
     say(text);
   },
 };
 
 function opened({ isLoaded, settings, parameters, iteration }: Extract<FromWorker, { type: "ready" }>): void {
-  running = settings;
   table = new MetricsTable();
   zoom = undefined;
-  if (isLoaded) controls.show(settings); // else they come from there, and may have been changed since
-  pattern.setTask(settings.task, settings.inputSize, settings.maxLength);
-  send({ type: "pattern", pattern: pattern.pattern });
+  // Of a new model settings and sequence came from the page, and may have been changed since.
+  if (isLoaded) {
+    side.inert = false;
+    running = settings;
+    controls.show(settings);
+    pattern.setTask(settings.task, settings.inputSize, settings.maxLength);
+    send({ type: "pattern", pattern: pattern.pattern });
+  }
   const threads = mostThreads > 1 ? "" : " One thread: this page was opened without the headers that let it use more.";
   fill(note, `${thousands(parameters)} weights.${threads}`);
   use.showAblation(null);
@@ -149,7 +150,7 @@ function opened({ isLoaded, settings, parameters, iteration }: Extract<FromWorke
   drawCharts();
   setTraining(false);
   if (iteration === 0) fill(status, "ready");
-  settingsChanged();
+  markReset();
 }
 
 function startTraining(type: "train" | "step"): void {
@@ -180,18 +181,22 @@ function setTraining(isOn: boolean): void {
 
 /** Settings take effect with a reset; where nothing was trained yet, at once. */
 function settingsChanged(): void {
-  const { settings } = controls;
-  const isOther = JSON.stringify(settings) !== JSON.stringify(running);
+  if (markReset() && table.length === 0 && !isTraining) reset();
+}
+
+/** @returns whether other settings are chosen than the model's */
+function markReset(): boolean {
+  const isOther = JSON.stringify(controls.settings) !== JSON.stringify(running);
   resetButton.classList.toggle("wanted", isOther && table.length > 0);
   resetButton.title = isOther ? "A new model with the settings below" : "A new model with these settings";
-  if (isOther && table.length === 0 && !isTraining) reset();
+  return isOther;
 }
 
 function reset(): void {
-  const { settings } = controls;
+  running = controls.settings;
   say("");
-  pattern.setTask(settings.task, settings.inputSize, settings.maxLength);
-  send({ type: "start", settings, pattern: pattern.pattern });
+  pattern.setTask(running.task, running.inputSize, running.maxLength);
+  send({ type: "start", settings: running, pattern: pattern.pattern });
 }
 
 async function load(): Promise<void> {
@@ -199,7 +204,15 @@ async function load(): Promise<void> {
   file.value = "";
   if (chosen === undefined) return;
   say("");
-  const bytes = new Uint8Array(await chosen.arrayBuffer());
+  side.inert = true; // until it is open or refused: what is set or started meanwhile would be the file's
+  const bytes = await chosen.arrayBuffer().then(
+    (buffer) => new Uint8Array(buffer),
+    () => undefined,
+  );
+  if (bytes === undefined) {
+    side.inert = false;
+    return say(`${chosen.name} could not be read: was it moved or changed?`);
+  }
   send({ type: "load", bytes, name: chosen.name, settings: controls.settings }, [bytes.buffer]);
 }
 
@@ -208,14 +221,17 @@ function showTrace({ header, tensors, score }: Extract<FromWorker, { type: "trac
   const weights = ["debug.write_weights", "debug.read_weights"].flatMap((name) => byName.get(name)?.data ?? []);
   const cells = chooseCells(weights, traceSizes(header).cells);
   void memory.load(new LocalTrace({ ...header, cells }, byName)).then((draw) => draw?.());
-  fill(pattern.result, describeScore(header.tensors.mask ?? [], score));
+  fill(pattern.result, describeScore(header.task, byName.get("mask")?.data ?? [], score));
 }
 
 /** "All 40 bits come back right." */
-function describeScore([, width = 1]: readonly number[], { accuracy = 0, meanAbsoluteError }: Readonly<Record<string, number>>): string {
-  if (running.task !== "copy")
-    return `The answer is ${accuracy === 1 ? "right" : "wrong"}, off by ${figure(meanAbsoluteError ?? Number.NaN)}.`;
-  const bits = width * pattern.pattern.length;
+function describeScore(
+  task: string,
+  mask: ArrayLike<number>,
+  { accuracy = 0, meanAbsoluteError }: Readonly<Record<string, number>>,
+): string {
+  if (task !== "copy") return `The answer is ${accuracy === 1 ? "right" : "wrong"}, off by ${figure(meanAbsoluteError ?? Number.NaN)}.`;
+  const bits = Array.from(mask).filter((counts) => counts !== 0).length;
   const right = Math.round(accuracy * bits);
   return right === bits ? `All ${bits} bits come back right.` : `${right} of ${bits} bits come back right.`;
 }

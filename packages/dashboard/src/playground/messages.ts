@@ -21,6 +21,7 @@ export type FromWorker =
       readonly parameters: number;
       readonly iteration: number;
     }
+  | { readonly type: "training" }
   | { readonly type: "progress"; readonly iteration: number; readonly loss: number; readonly iterationsPerSecond: number }
   | ({ readonly type: "summary" } & Summary)
   | {

@@ -10,7 +10,7 @@ const PROGRESS_MS = 100;
 
 let session: Session | undefined;
 let pattern: Pattern = [];
-let training: AbortController | undefined;
+let training: { readonly session: Session; readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
 let summarized = { at: 0, took: 0 };
 
 const post = (message: FromWorker, transfer: Transferable[] = []) => postMessage(message, { transfer });
@@ -23,6 +23,7 @@ async function handle(message: ToWorker): Promise<void> {
   switch (message.type) {
     case "start":
       pattern = message.pattern;
+      training?.controller.abort();
       return open(Session.start(message.settings), false);
     case "load":
       return open(Session.load(message.bytes, message.name, message.settings), true);
@@ -31,7 +32,7 @@ async function handle(message: ToWorker): Promise<void> {
     case "step":
       return train(1);
     case "pause":
-      training?.abort();
+      training?.controller.abort();
       return;
     case "pattern":
       pattern = message.pattern;
@@ -43,7 +44,7 @@ async function handle(message: ToWorker): Promise<void> {
 
 /** Another session takes the place of the one at hand. */
 function open(next: Session, isLoaded: boolean): void {
-  training?.abort();
+  training?.controller.abort();
   session?.dispose();
   session = next;
   post({ type: "ready", isLoaded, settings: next.settings, parameters: next.model.numParameters, iteration: next.iteration });
@@ -53,15 +54,26 @@ function open(next: Session, isLoaded: boolean): void {
 /** @param iterations Infinity: until paused or solved */
 async function train(iterations: number): Promise<void> {
   const current = session;
-  if (current === undefined || training !== undefined) return;
+  while (training !== undefined) {
+    if (training.session === current) return;
+    await training.ended.catch(() => undefined); // one that was replaced; whoever started it hears of its errors
+  }
+  if (current === undefined || current !== session) return;
   const controller = new AbortController();
-  training = controller;
+  const ended = trainAndTell(current, controller.signal, iterations).finally(() => {
+    training = undefined;
+  });
+  training = { session: current, controller, ended };
+  await ended;
+}
+
+async function trainAndTell(current: Session, signal: AbortSignal, iterations: number): Promise<void> {
+  post({ type: "training" });
   let solved = false;
   try {
-    solved = await trainUntil(current, controller.signal, iterations);
+    solved = await trainUntil(current, signal, iterations);
     if (current === session && !solved) await summarize(current);
   } finally {
-    training = undefined;
     if (current === session) post({ type: "stopped", solved, iteration: current.iteration, seconds: current.seconds });
   }
 }
