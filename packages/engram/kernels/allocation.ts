@@ -2,7 +2,7 @@
 // lower index first; a constant in the backward pass), a[φ_j] = (1 − û[φ_j])·P_j with P_j = Π_{i<j} û[φ_i].
 //
 // usage, adjusted (û), allocation, product (P_j of cell φ_j, what the backward pass needs) [Np]; order (φ) i32 [Np].
-import { floats, splat, TINY, VECTOR } from "./simd";
+import { clear, floats, splat, TINY, VECTOR } from "./simd";
 
 /** Least value of û: keeps the gradient of a product of empty cells from vanishing altogether. */
 const EPSILON: f32 = 1e-6;
@@ -90,7 +90,7 @@ function putInOrder(order: usize, ranks: v128, i: i32, cells: i32): void {
 
 /** P, in the order of φ. Once it is tiny, all the rest is 0. */
 function productsInOrder(product: usize, order: usize, adjusted: usize, cells: i32, paddedCells: i32): void {
-  memory.fill(product, 0, floats(paddedCells));
+  clear(product, floats(paddedCells));
   let p: f32 = 1;
   for (const end = order + floats(cells); order < end && p >= TINY; order += 4) {
     const cell = floats(load<i32>(order));

@@ -13,7 +13,7 @@ import { interfaceBackward, interfaceForward } from "./denseInterface";
 import { linkedReadsBackward, readWeightsForward, writeWeightsBackward, writeWeightsForward } from "./gating";
 import { addHeadOuter, headDots, headSums } from "./headProducts";
 import { linkBackward, linkForward, precedenceBackward, precedenceForward } from "./linkage";
-import { accumulate, floats, VECTOR } from "./simd";
+import { accumulate, clear, floats, VECTOR } from "./simd";
 import { usageBackward, usageForward } from "./usage";
 import { writeBackward, writeForward } from "./words";
 
@@ -143,7 +143,7 @@ function accessForward(
   readWeightsForward(next + at.readWeights, alongColumns, alongRows, saved + at.readContent, xi + at.readModes, np, rp);
   headSums(reads, memory, next + at.readWeights, n, w, r);
   const readBytes = floats(r * w);
-  memoryFill(reads + readBytes, <usize>at.readStride - readBytes);
+  clear(reads + readBytes, <usize>at.readStride - readBytes);
 }
 
 // @ts-ignore: decorator
@@ -154,8 +154,8 @@ function memoryFill(at: usize, bytes: usize): void {
 
 /** Along no links nothing is read. */
 function noReads(alongRows: usize, alongColumns: usize, paddedCells: i32, paddedHeads: i32): void {
-  memoryFill(alongRows, floats(paddedCells * paddedHeads));
-  memoryFill(alongColumns, floats(paddedCells * paddedHeads));
+  clear(alongRows, floats(paddedCells * paddedHeads));
+  clear(alongColumns, floats(paddedCells * paddedHeads));
 }
 
 /**
@@ -186,7 +186,7 @@ function accessBackward(
   const n = at.cells, np = at.paddedCells, w = at.width, r = at.heads, rp = at.paddedHeads;
   const memory = next + at.memory, dMemory = d + at.memory, writeWeights = next + at.writeWeights, dWriteWeights = d + at.writeWeights;
   const dReadWeights = scratch + at.dReadWeights, dReadDots = scratch + at.dReadDots, shrink = scratch + at.shrink;
-  memoryFill(dXi, at.interfaceStride);
+  clear(dXi, at.interfaceStride);
   // 8. r
   headDots(dReadWeights, memory, dReads, np, w, r);
   for (let i: usize = 0; i < floats(np * rp); i += VECTOR) accumulate(dReadWeights + i, v128.load(d + at.readWeights + i));

@@ -98,3 +98,10 @@ export function storeLanes(at: usize, v: v128, lanes: i32): void {
     if (lanes == 3) v128.store_lane<f32>(at, v, 2, 8);
   }
 }
+
+/** Zeros; for arrays so short that memory.fill, a call out of the module, would cost more than the writing. Bytes in whole vectors. */
+// @ts-ignore: decorator
+@inline
+export function clear(at: usize, bytes: usize): void {
+  for (const end = at + bytes; at < end; at += VECTOR) v128.store(at, zero4());
+}

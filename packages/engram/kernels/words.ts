@@ -2,7 +2,7 @@
 //
 // memory [Np, Wp], weights [Np], erase vector e and write vector v [Wp].
 import { inverseRoots } from "./contentAddressing";
-import { accumulate, floats, splat, sumLanes, sumLanes4, VECTOR, zero4 } from "./simd";
+import { accumulate, clear, floats, splat, sumLanes, sumLanes4, zero4, VECTOR } from "./simd";
 
 /** Erases, then adds; norms[i] = 1/√(|M_i|² + ε) as inverseNorms gives them. next may be prev; numRows is a multiple of 4. */
 export function writeForward(
@@ -55,8 +55,8 @@ export function writeBackward(
   writeWeights: usize, eraseVector: usize, writeVector: usize, numRows: i32, width: i32,
 ): void {
   const bytes = floats(width), one = splat(1);
-  memory.fill(dEraseVector, 0, bytes);
-  memory.fill(dWriteVector, 0, bytes);
+  clear(dEraseVector, bytes);
+  clear(dWriteVector, bytes);
   for (const end = writeWeights + floats(numRows); writeWeights < end; writeWeights += 8) {
     const w0 = v128.load_splat<f32>(writeWeights), w1 = v128.load_splat<f32>(writeWeights, 4);
     const z0 = v128.load_splat<f32>(shrink), z1 = v128.load_splat<f32>(shrink, 4);
