@@ -8,7 +8,7 @@ export { lstmForward, lstmBackward } from "./lstm";
 export { gruForward, gruBackward } from "./gru";
 export { rnnTanhForward, rnnTanhBackward, rnnReluForward, rnnReluBackward } from "./rnn";
 export { clampForward, clampBackward } from "./clamp";
-export { addRows, scaleRows, columnSums, gatherRows, repeatRow, scatterRows, scatterBlock } from "./rows";
+export { addRows, scaleRows, clearBlock, columnSums, gatherRows, repeatRow, scatterRows, scatterBlock } from "./rows";
 export { firstNonFinite, equalBytes } from "./inspection";
 export { binaryCrossEntropyRows, meanSquaredErrorRows, softmaxCrossEntropyRows, softmaxCrossEntropyIndexRows } from "./losses";
 export { sumReadout, sumReadoutEnd, sumReadoutBackward, lastReadout, lastReadoutBackward } from "./readouts";

@@ -68,6 +68,16 @@ test.each(shapes)("gatherRows and scatterRows copy %i rows × %i columns exactly
   expect(bench.take(back, (rows + 2) * width)).toEqual(want);
 });
 
+test.each(shapes)("clearBlock zeroes %i rows × %i columns of a larger matrix and nothing else", (rows, width) => {
+  const outStride = width + 3;
+  const before = uniform(seeded(rows * 100 + width), rows * outStride);
+  const bench = new KernelBench();
+  const out = bench.put(before);
+  bench.kernels.clearBlock(out + 8, 4 * outStride, rows, width);
+  const want = before.map((value, i) => ((i % outStride) - 2 >= 0 && (i % outStride) - 2 < width ? 0 : value));
+  expect(bench.take(out, rows * outStride)).toEqual(want);
+});
+
 test.each(shapes)("scatterBlock adds %i rows × %i columns into a block of a larger matrix and nothing else", (rows, width) => {
   const random = seeded(rows * 100 + width);
   const [outStride, stride] = [width + 3, (width + 7) & ~7];

@@ -82,6 +82,17 @@ function copyRow(out: usize, x: usize, bytes: usize): void {
   }
 }
 
+/** out[i][j] = 0 for a block of any number of columns. */
+export function clearBlock(out: usize, outStride: usize, rows: i32, columns: i32): void {
+  const bytes = floats(columns);
+  for (const endOfRows = out + <usize>rows * outStride; out < endOfRows; out += outStride) {
+    let to = out;
+    const end = out + bytes;
+    for (; to + 16 <= end; to += 16) v128.store(to, zero4());
+    for (; to < end; to += 4) store<f32>(to, 0);
+  }
+}
+
 /** out[i][j] += x[i][j] for a block of any number of columns (weight gradients back into state-dict layout). */
 export function scatterBlock(out: usize, outStride: usize, x: usize, xStride: usize, rows: i32, columns: i32): void {
   const bytes = floats(columns);

@@ -1,15 +1,24 @@
 // A batch is cut into shards, and nothing shows it: every element has the bits it would have alone, and gradients are the shards' own,
 // added up in a fixed order.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import type { Engine } from "../src/engine/engine.js";
+import { Staging } from "../src/models/core.js";
+import type { Model } from "../src/models/model.js";
+import type { SDNCOptions } from "../src/models/options.js";
 import { State } from "../src/models/state.js";
+import { Trainer } from "../src/train/trainer.js";
 import {
   bits,
+  createModel,
   elementsOf,
   gradientsOf,
   modelTypes,
+  randomLengths,
+  randomOptions,
   randomState,
   randomStateGradient,
   randomTensor,
+  sequenceShape,
   smallModel,
   stateElements,
 } from "./wholeModels.js";
@@ -75,5 +84,64 @@ describe.each(modelTypes)("%s", (type) => {
     for (const [name, { data }] of run()) expect(data, name).toEqual(once.get(name)?.data.map((value) => 2 * value));
     model.zeroGrad();
     expect(bits(run())).toEqual(bits(once));
+  });
+});
+
+/** Runs `call` with NaN in every buffer that a call stages things in: what lay there before must not matter. */
+function withPoison<T>(call: () => T): T {
+  const { reserve } = Staging.prototype;
+  const spy = vi.spyOn(Staging.prototype, "reserve").mockImplementation(function (this: Staging, floats: number) {
+    const at = reserve.call(this, floats);
+    const { engine } = this as unknown as { engine: Engine };
+    engine.f32(at, floats).fill(Number.NaN);
+    return at;
+  });
+  try {
+    return call();
+  } finally {
+    spy.mockRestore();
+  }
+}
+
+// Widths of whole panels: there the first shard of a lane writes its products where others add theirs.
+const whole: SDNCOptions = { inputSize: 8, hiddenSize: 16, nrCells: 6, cellSize: 8, readHeads: 2, numHiddenLayers: 2 };
+const manyOptions: readonly (readonly [string, SDNCOptions])[] = [
+  ["whole panels", whole],
+  ["layers that share a memory", { ...whole, numLayers: 3 }],
+  ["layers with memories of their own", { ...whole, numLayers: 2, shareMemory: false }],
+  ...Array.from({ length: 12 }, (_, seed) => [`random options of seed ${seed}`, randomOptions(seed)] as const),
+];
+
+describe.each(modelTypes)("what lay in the gradient sums of a %s has no part in them", (type) => {
+  const [batch, steps] = [19, 4];
+  const shape = (model: Model, width: number) => sequenceShape(model, batch, steps, width);
+
+  test.each(manyOptions)("in backward, %s", (_, options) => {
+    for (const call of [{}, { passThroughMemory: false }, { lengths: randomLengths(batch, steps, 5) }, { steps: 1 }]) {
+      const gradients = () => {
+        const model = createModel(type, { ...options, seed: 3 });
+        const { inputSize, outputSize } = model.config;
+        const { steps: T = steps, ...forward } = call as { steps?: number };
+        model.forward(randomTensor(sequenceShape(model, batch, T, inputSize), 1), undefined, forward);
+        model.backward(randomTensor(sequenceShape(model, batch, T, outputSize), 2));
+        return bits(gradientsOf(model));
+      };
+      expect(withPoison(gradients)).toEqual(gradients());
+    }
+  });
+
+  test.each(manyOptions)("in a training step, %s", (_, options) => {
+    for (const trainerOptions of [{}, { chunk: 3 }, { accumulate: 2 }, { recompute: true }]) {
+      const weights = () => {
+        const { recompute = false, ...rest } = trainerOptions as { recompute?: boolean };
+        const model = createModel(type, { ...options, seed: 3, recompute });
+        const trainer = new Trainer(model, rest);
+        const { inputSize, outputSize } = model.config;
+        for (const seed of [1, 2])
+          trainer.step({ input: randomTensor(shape(model, inputSize), seed), target: randomTensor(shape(model, outputSize), 10 + seed) });
+        return bits(model.stateDict());
+      };
+      expect(withPoison(weights)).toEqual(weights());
+    }
   });
 });

@@ -1,6 +1,7 @@
 // Linear maps whose weights lie unpadded in the weight arena, in state-dict layout, while their inputs and outputs are rows in
 // the engine's padded layouts. Packing the weights once a training step turns every product into panels for one kernel.
 import type { Engine } from "./engine.js";
+import type { GradientSum } from "./gradientSum.js";
 
 export const pad4 = (n: number): number => (n + 3) & ~3;
 export const pad8 = (n: number): number => (n + 7) & ~7;
@@ -83,33 +84,46 @@ export class Linear {
   }
 
   /**
-   * Adds dyᵀ·x to the gradients: to `sum` [outputs, pad8(inputs)], which starts from 0 if it `isFirst`, or without one to the unpadded
-   * gradients at `gradients`.
+   * Adds dyᵀ·x to the gradients: to `padded` [outputs, pad8(inputs)], or without one (`gradientBytes` 0) to the unpadded `sum` itself.
+   * @param isFirst nothing was added to `padded` yet, nor, if it is unset, to `sum`
    * @param dy transposed, rows of `dyStride` bytes
    * @param panels x, packed
    */
-  addGradient(gradients: number, sum: number, isFirst: boolean, dy: number, dyStride: number, panels: number, terms: number): void {
+  addGradient(sum: GradientSum, padded: number, isFirst: boolean, dy: number, dyStride: number, panels: number, terms: number): void {
     const { kernels } = this.engine;
     if (this.gradientBytes > 0) {
       const stride = 4 * pad8(this.inputs);
-      kernels.gemm(sum, stride, isFirst ? 0 : sum, stride, dy, dyStride, panels, this.outputs, this.inputs, terms);
+      kernels.gemm(padded, stride, isFirst ? 0 : padded, stride, dy, dyStride, panels, this.outputs, this.inputs, terms);
       return;
     }
+    const startsAnew = isFirst && sum.isUnset;
     for (const b of this.blocks) {
-      const to = gradients + 4 * b.offset;
+      const to = sum.at + 4 * b.offset;
       const from = dy + dyStride * b.output;
-      kernels.gemm(to, 4 * b.stride, to, 4 * b.stride, from, dyStride, panels + 4 * terms * b.input, b.rows, b.columns, terms);
+      const start = startsAnew ? 0 : to;
+      kernels.gemm(to, 4 * b.stride, start, 4 * b.stride, from, dyStride, panels + 4 * terms * b.input, b.rows, b.columns, terms);
     }
   }
 
-  /** Adds the gradient summed in `sum` to the unpadded gradients at `gradients`. */
-  scatterGradient(gradients: number, sum: number): void {
+  /** Adds nothing: what `addGradient` does for no rows. */
+  addNoGradient(sum: GradientSum, padded: number): void {
+    if (this.gradientBytes > 0) this.engine.kernels.fillZero(padded, this.gradientBytes);
+    else if (sum.isUnset) this.clearGradient(sum);
+  }
+
+  /** Adds the gradient summed in `padded` to the unpadded `sum`. */
+  scatterGradient(sum: GradientSum, padded: number): void {
     if (this.gradientBytes === 0) return;
+    if (sum.isUnset) this.clearGradient(sum);
     const stride = 4 * pad8(this.inputs);
     for (const b of this.blocks) {
-      const from = sum + b.output * stride + 4 * b.input;
-      this.engine.kernels.scatterBlock(gradients + 4 * b.offset, 4 * b.stride, from, stride, b.rows, b.columns);
+      const from = padded + b.output * stride + 4 * b.input;
+      this.engine.kernels.scatterBlock(sum.at + 4 * b.offset, 4 * b.stride, from, stride, b.rows, b.columns);
     }
+  }
+
+  private clearGradient(sum: GradientSum): void {
+    for (const b of this.blocks) this.engine.kernels.clearBlock(sum.at + 4 * b.offset, 4 * b.stride, b.rows, b.columns);
   }
 }
 
@@ -158,13 +172,17 @@ export class Bias {
     for (const b of this.blocks) kernels.scatterBlock(this.row + 4 * b.output, this.bytes, weights + 4 * b.offset, this.bytes, 1, b.count);
   }
 
-  /** Adds the column sums of dy [rows, outputs] to the biases' gradients; `sums` is scratch of `bytes`. */
-  addGradient(gradients: number, dy: number, dyStride: number, rows: number, sums: number): void {
+  /** Adds the column sums of dy [rows, outputs] to the biases' gradients; `padded` is scratch of `bytes`. */
+  addGradient(sum: GradientSum, dy: number, dyStride: number, rows: number, padded: number): void {
     const { kernels } = this.engine;
     if (this.blocks.length === 0) return;
-    kernels.fillZero(sums, this.bytes);
-    kernels.columnSums(sums, dy, dyStride, rows, this.outputs);
-    for (const b of this.blocks) kernels.scatterBlock(gradients + 4 * b.offset, this.bytes, sums + 4 * b.output, this.bytes, 1, b.count);
+    kernels.fillZero(padded, this.bytes);
+    kernels.columnSums(padded, dy, dyStride, rows, this.outputs);
+    for (const b of this.blocks) {
+      const to = sum.at + 4 * b.offset;
+      if (sum.isUnset) kernels.fillZero(to, 4 * b.count);
+      kernels.scatterBlock(to, this.bytes, padded + 4 * b.output, this.bytes, 1, b.count);
+    }
   }
 }
 
@@ -193,7 +211,7 @@ export function weightGradientScratch(dyColumns: number, rows: number, linears: 
  */
 export function addWeightGradients(
   engine: Engine,
-  gradients: number,
+  sum: GradientSum,
   dy: number,
   dyColumns: number,
   rows: number,
@@ -206,26 +224,26 @@ export function addWeightGradients(
   const chunk = Math.min(CHUNK_ROWS, rows);
   const panels = transposed + 4 * chunk * dyColumns;
   const widest = sources.reduce((most, { linear }) => Math.max(most, pad8(linear.inputs)), 0);
-  const firstSum = panels + 4 * chunk * widest;
+  const firstPadded = panels + 4 * chunk * widest;
   for (let from = 0; from < rows; from += chunk) {
     const count = Math.min(chunk, rows - from);
     kernels.transposeRows(transposed, 4 * count, dy + 4 * dyColumns * from, 4 * dyColumns, count, dyColumns);
-    let sum = firstSum;
+    let padded = firstPadded;
     for (const { linear, x, xStride, column, zeroRows } of sources) {
       const skipped = Math.min(Math.max(zeroRows - from, 0), count);
       if (skipped < count) {
         const terms = count - skipped;
         kernels.packPlain(panels, terms, 0, 0, x + xStride * (from + skipped), xStride, terms, pad4(linear.inputs));
-        linear.addGradient(gradients, sum, from === 0, transposed + 4 * (count * column + skipped), 4 * count, panels, terms);
+        linear.addGradient(sum, padded, from === 0, transposed + 4 * (count * column + skipped), 4 * count, panels, terms);
       } else if (from === 0) {
-        kernels.fillZero(sum, linear.gradientBytes);
+        linear.addNoGradient(sum, padded);
       }
-      sum += linear.gradientBytes;
+      padded += linear.gradientBytes;
     }
   }
-  let sum = firstSum;
+  let padded = firstPadded;
   for (const { linear } of sources) {
-    linear.scatterGradient(gradients, sum);
-    sum += linear.gradientBytes;
+    linear.scatterGradient(sum, padded);
+    padded += linear.gradientBytes;
   }
 }

@@ -1,6 +1,7 @@
 // One recurrent cell over the rows of a shard: its products and its activations, forward and back.
 import type { CellKind, CellStep } from "../controllers/cells.js";
 import type { Engine } from "../engine/engine.js";
+import type { GradientSum } from "../engine/gradientSum.js";
 import { addWeightGradients, type GradientSource, type Linear, weightGradientScratch } from "../engine/linear.js";
 import type { Cursor, Frame } from "./frame.js";
 import type { CellProducts, Network, Widths } from "./network.js";
@@ -126,7 +127,7 @@ export class CellSequence {
    * @param inputs addresses of the inputs' rows; `zeroReads` first rows of `reads` are zero
    */
   addGradients(
-    gradients: number,
+    sum: GradientSum,
     frame: Frame,
     inputs: { x: number; below: number; reads: number; zeroReads: number; hPrev: number },
     scratch: number,
@@ -141,8 +142,8 @@ export class CellSequence {
     }
     const zeroRows = frame.rowsThatFollowNothing;
     sources.push({ linear: products.hidden, x: inputs.hPrev, xStride: 4 * widths.hidden, column: hiddenBlock, zeroRows });
-    addWeightGradients(engine, gradients, this.gates, widths.gates, frame.totalRows, sources, scratch);
-    products.bias.addGradient(gradients, this.gates, 4 * widths.gates, frame.totalRows, scratch);
+    addWeightGradients(engine, sum, this.gates, widths.gates, frame.totalRows, sources, scratch);
+    products.bias.addGradient(sum, this.gates, 4 * widths.gates, frame.totalRows, scratch);
   }
 
   /** Adds a product over rows of `width` floats to the gates, beginning with the biases where the gates do not hold them yet. */

@@ -1,6 +1,7 @@
 // What a model owns in an engine: the network, its weights, and the sequences its calls run on. A model swaps it for another only to
 // move to shared memory, so that threads can work on it.
 import type { Engine } from "../engine/engine.js";
+import { clearUnset, type GradientSum } from "../engine/gradientSum.js";
 import { pad4 } from "../engine/linear.js";
 import type { Memory } from "../memory/memory.js";
 import type { DropoutKey } from "./frame.js";
@@ -75,18 +76,20 @@ export class GradientLanes {
     return this.sums.bytes;
   }
 
-  /** Runs `run`, which adds shard i's gradients at `addTo(i)`, and adds all of them to the model's gradients. */
-  collect(numShards: number, run: (addTo: (shard: number) => number) => void): void {
+  /** Runs `run`, which adds shard i's gradients to `sumOf(i)`, and adds all of them to the model's gradients. */
+  collect(numShards: number, run: (sumOf: (shard: number) => GradientSum) => void): void {
+    const { count, gradients } = this.weights;
+    const bytes = 4 * pad4(count);
     if (numShards === 1) {
-      run(() => this.weights.gradients);
+      run(() => ({ at: gradients, bytes, isUnset: false }));
       return;
     }
-    const { count, gradients } = this.weights;
     const ranges = lanes(numShards);
-    const stride = pad4(count);
-    const sums = this.sums.zeros(ranges.length * stride);
-    run((shard) => sums + 4 * stride * ranges.findIndex(({ from, count: shards }) => shard < from + shards));
-    this.engine.kernels.sumGradients(gradients, sums, 4 * stride, ranges.length, count, 1);
+    const first = this.sums.reserve((ranges.length * bytes) / 4);
+    const sums = ranges.map((_, lane): GradientSum => ({ at: first + lane * bytes, bytes, isUnset: true }));
+    run((shard) => sums[ranges.findIndex(({ from, count: shards }) => shard < from + shards)] as GradientSum);
+    for (const sum of sums) clearUnset(this.engine, sum);
+    this.engine.kernels.sumGradients(gradients, first, bytes, ranges.length, count, 1);
   }
 }
 

@@ -1,6 +1,7 @@
 // One layer over the rows of a shard: the controller's cells one above the other, the clamp, the interface and the memory access
 // (models.md §1, steps 2 to 5), forward and back.
 import type { Engine } from "../engine/engine.js";
+import type { GradientSum } from "../engine/gradientSum.js";
 import { addWeightGradients, weightGradientScratch } from "../engine/linear.js";
 import type { MemoryTape } from "../memory/memory.js";
 import { CellSequence } from "./cellSequence.js";
@@ -131,7 +132,7 @@ export class LayerSequence {
    * @param previousHidden scratch [rows, Hp] for elements of different lengths
    */
   addGradients(
-    gradients: number,
+    sum: GradientSum,
     frame: Frame,
     x: number,
     readsBefore: number,
@@ -139,16 +140,18 @@ export class LayerSequence {
     previousHidden: number,
     scratch: number,
   ): void {
-    const { widths, products, engine } = this;
+    const { widths, products, engine, network } = this;
     let below = this.below === undefined ? 0 : this.below.clamped;
     for (const cell of this.cells) {
       const hPrev = frame.previousRows(cell.h, widths.hidden, previousHidden, false);
-      cell.addGradients(gradients, frame, { x, below, reads: readsBefore, zeroReads, hPrev }, scratch);
+      cell.addGradients(sum, frame, { x, below, reads: readsBefore, zeroReads, hPrev }, scratch);
       below = cell.out;
     }
     if (!frame.pass.passThroughMemory) return;
     const source = { linear: products.interface, x: this.clamped, xStride: 4 * widths.hidden, column: 0, zeroRows: 0 };
-    addWeightGradients(engine, gradients, this.dInterface, widths.interface, frame.totalRows, [source], scratch);
-    products.interfaceBias.addGradient(gradients, this.dInterface, 4 * widths.interface, frame.totalRows, scratch);
+    // To a shared memory's weights the layers below have added already.
+    const interfaceSum = network.config.shareMemory && this.index > 0 ? { ...sum, isUnset: false } : sum;
+    addWeightGradients(engine, interfaceSum, this.dInterface, widths.interface, frame.totalRows, [source], scratch);
+    products.interfaceBias.addGradient(interfaceSum, this.dInterface, 4 * widths.interface, frame.totalRows, scratch);
   }
 }

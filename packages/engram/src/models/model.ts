@@ -146,7 +146,7 @@ export abstract class Model {
     const inputShape = [output.shape[0] as number, output.shape[1] as number, this.config.inputSize];
     const dInput = core.inputGradient.zeros(sizeOf(inputShape));
     const { sequences } = tape;
-    core.gradientLanes.collect(sequences.ranges.length, (addTo) => sequences.backward(addTo, dOutput, dInput, input, stateGrad));
+    core.gradientLanes.collect(sequences.ranges.length, (sumOf) => sequences.backward(sumOf, dOutput, dInput, input, stateGrad));
     const inputGrad = { data: core.inputGradient.values(sizeOf(inputShape)).slice(), shape: inputShape };
     return backwardResult(tape, inputGrad, stateGrad);
   }

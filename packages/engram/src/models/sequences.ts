@@ -1,6 +1,7 @@
 // A whole batch over a sequence: its shards, one after the other, in passes of a plan. This is what a tape is made of, and what
 // evaluation and streaming run on.
 import type { Engine } from "../engine/engine.js";
+import type { GradientSum } from "../engine/gradientSum.js";
 import { EngramError } from "../errors.js";
 import type { FieldValues } from "../memory/memory.js";
 import { controllerTensors, decodeController, encodeController } from "./controllerState.js";
@@ -204,13 +205,13 @@ export class Sequences implements Residence {
 
   /**
    * Goes back through the latest recorded call.
-   * @param addTo where shard i adds its weight gradients
+   * @param sumOf where shard i adds its weight gradients
    * @param dOutput staged gradient of the output, natural order
    * @param dInput where the gradient of the input goes, natural order, zeroed before; 0 for none
    * @param input the call's input, staged as it was (needed with `recompute`)
    */
   backward(
-    addTo: (shard: number) => number,
+    sumOf: (shard: number) => GradientSum,
     dOutput: number,
     dInput: number,
     input: number,
@@ -226,7 +227,7 @@ export class Sequences implements Residence {
           shard.restore(this.saved[i]?.[p] as ShardSnapshot);
           this.pass(shard, this.schedule(i, p, bounds), bounds[p] as number, true, input, undefined);
         }
-        this.backwardPass(shard, addTo(i), dOutput, dInput, later);
+        this.backwardPass(shard, sumOf(i), dOutput, dInput, later);
         if (p > 0) later = shard.stateGradients();
       }
       if (end === undefined) continue;
@@ -235,14 +236,14 @@ export class Sequences implements Residence {
     }
   }
 
-  private backwardPass(shard: ShardSequence, addTo: number, dOutput: number, dInput: number, later: ShardGradients | undefined): void {
+  private backwardPass(shard: ShardSequence, sum: GradientSum, dOutput: number, dInput: number, later: ShardGradients | undefined): void {
     const { widths, config } = this.network;
     const { kernels } = this.engine;
     const { frame } = shard;
     const [X, O] = [config.inputSize, config.outputSize];
     kernels.gatherRows(shard.dOutput, 4 * widths.output, dOutput, 4 * O, frame.source, frame.totalRows, O);
     shard.beginBackward(later, true);
-    shard.backward(addTo, dInput !== 0);
+    shard.backward(sum, dInput !== 0);
     if (dInput !== 0) kernels.scatterRows(dInput, 4 * X, shard.dX, 4 * widths.x, frame.source, frame.totalRows, X);
   }
 

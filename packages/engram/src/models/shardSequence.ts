@@ -1,6 +1,7 @@
 // One shard of a batch over a sequence: the walk over time and layers, forward and back (models.md §1). Everything below a line
 // of this walk is a kernel call.
 import type { Engine } from "../engine/engine.js";
+import { clearUnset, type GradientSum } from "../engine/gradientSum.js";
 import { addWeightGradients, weightGradientScratch } from "../engine/linear.js";
 import type { FieldValues, MemorySnapshot, MemoryTape } from "../memory/memory.js";
 import type { CellSequence } from "./cellSequence.js";
@@ -229,10 +230,10 @@ export class ShardSequence {
   }
 
   /**
-   * Goes back through the pass, from the output's gradient in `dOutput`. Adds the weights' gradients at `gradients`.
+   * Goes back through the pass, from the output's gradient in `dOutput`. Adds the weights' gradients to `sum`.
    * `beginBackward` comes before.
    */
-  backward(gradients: number, wantsInputGradient: boolean): void {
+  backward(sum: GradientSum, wantsInputGradient: boolean): void {
     const { frame, network, last } = this;
     const { widths } = network;
     const { readFeedback } = network.config;
@@ -251,7 +252,7 @@ export class ShardSequence {
       }
     }
     if (frame.pass.passThroughMemory) for (const memory of this.memories) memory.endBackward();
-    this.addGradients(gradients);
+    this.addGradients(sum);
     if (wantsInputGradient) ((this.layers[0] as LayerSequence).cells[0] as CellSequence).backwardX(this.dX, frame.totalRows);
   }
 
@@ -269,14 +270,15 @@ export class ShardSequence {
     if (!readFeedback) kernels.fillZero(carried, 4 * count);
   }
 
-  private addGradients(gradients: number): void {
+  private addGradients(sum: GradientSum): void {
     const { frame, network, last, engine, scratch } = this;
     const { widths, config } = network;
     const { readFeedback } = config;
+    if (frame.totalRows === 0 || !frame.pass.passThroughMemory) clearUnset(engine, sum);
     let readsBefore = frame.previousRows(readFeedback ? last.reads : this.firstReads, widths.reads, this.previousReads, !readFeedback);
     let zeroReads = frame.rowsThatFollowNothing;
     for (const layer of this.layers) {
-      layer.addGradients(gradients, frame, this.x, readsBefore, zeroReads, this.previousHidden, scratch);
+      layer.addGradients(sum, frame, this.x, readsBefore, zeroReads, this.previousHidden, scratch);
       readsBefore = layer.reads + 4 * widths.reads * frame.batch;
       zeroReads = 0;
     }
@@ -284,8 +286,9 @@ export class ShardSequence {
       { linear: network.outputHidden, x: last.clamped, xStride: 4 * widths.hidden, column: 0, zeroRows: 0 },
       { linear: network.outputReads, x: readsBefore, xStride: 4 * widths.reads, column: 0, zeroRows: 0 },
     ];
-    addWeightGradients(engine, gradients, this.dOutput, widths.output, frame.totalRows, sources, scratch);
-    network.outputBias.addGradient(gradients, this.dOutput, 4 * widths.output, frame.totalRows, scratch);
+    addWeightGradients(engine, sum, this.dOutput, widths.output, frame.totalRows, sources, scratch);
+    network.outputBias.addGradient(sum, this.dOutput, 4 * widths.output, frame.totalRows, scratch);
+    sum.isUnset = false;
   }
 
   private begin(): void {

@@ -52,8 +52,8 @@ export class ArenaPasses {
   sum(step: StepJob | undefined, accumulates: boolean, number: number, loss: number | undefined): number {
     const { core, slices, squares } = this;
     const { gradients } = core.weights;
-    const { sums = 0, laneBytes = 0 } = step ?? {};
-    const numSums = step?.startSums ? step.lanes : 0;
+    const { sums = 0, laneBytes = 0, lanes = 0 } = step ?? {};
+    const numSums = sums === 0 || sums === gradients ? 0 : lanes;
     this.run({ arena: "sum", ...slices, carryState: false, gradients, sums, laneBytes, numSums, accumulates, squares });
     return finiteNorm(core, core.engine.f64(squares, slices.lanes), number, loss);
   }

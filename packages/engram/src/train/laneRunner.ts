@@ -1,6 +1,7 @@
 // One thread's part of a training step: forward, loss and backward, shard by shard, so that what is kept for going back is one
 // shard's and not the batch's. Every thread runs this same code on the lanes it picks up.
 import type { Engine } from "../engine/engine.js";
+import { clearUnset, type GradientSum } from "../engine/gradientSum.js";
 import type { Relay } from "../engine/relay.js";
 import type { DropoutKey, Pass } from "../models/frame.js";
 import type { Network } from "../models/network.js";
@@ -30,7 +31,7 @@ export interface StepJob {
   readonly mask: number;
   /** The shape's lengths (i32) again, where every thread can read them. */
   readonly lengths: number;
-  /** Where lane i adds its gradients: sums + i · laneBytes. `startSums`: each lane first makes its sum 0. */
+  /** Where lane i adds its gradients: sums + i · laneBytes. `startSums`: each lane starts its sum anew. */
   readonly sums: number;
   readonly laneBytes: number;
   readonly startSums: boolean;
@@ -96,24 +97,25 @@ export class LaneRunner {
   /** Does one lane of a job. */
   run(job: Job, lane: number): void {
     if ("arena" in job) runArenaJob(this.engine, this.network, job, lane);
-    else this.runShards(job, lane);
+    else if ("carry" in job) this.shardsOf(lane, job.batch, (shard, range) => this.carry(job, shard, range));
+    else this.runLane(job, lane);
   }
 
-  /** Does the shards of one lane, in order. */
-  private runShards(job: StepJob | CarryJob, lane: number): void {
-    const isCarry = "carry" in job;
-    const ranges = rangesOf(this.network.layout, isCarry ? job.batch : job.shape.batch);
-    const { from, count } = lanes(ranges.length)[lane] as ShardRange;
-    if (!isCarry && job.startSums) this.engine.kernels.fillZero(job.sums + lane * job.laneBytes, job.laneBytes);
-    for (let shard = from; shard < from + count; shard++) {
-      const range = ranges[shard] as ShardRange;
-      if (isCarry) {
-        this.carry(job, shard, range);
-        continue;
-      }
-      const loss = this.runShard(job, shard, range, job.sums + lane * job.laneBytes);
+  /** Does the shards of one lane of a training step. */
+  private runLane(job: StepJob, lane: number): void {
+    const sum: GradientSum = { at: job.sums + lane * job.laneBytes, bytes: job.laneBytes, isUnset: job.startSums };
+    this.shardsOf(lane, job.shape.batch, (shard, range) => {
+      const loss = this.runShard(job, shard, range, sum);
       this.engine.f64(job.losses + 8 * shard, 1)[0] = loss; // a view from before may be detached
-    }
+    });
+    clearUnset(this.engine, sum);
+  }
+
+  /** Calls `run` with each shard of a lane, in order. */
+  private shardsOf(lane: number, batch: number, run: (shard: number, range: ShardRange) => void): void {
+    const ranges = rangesOf(this.network.layout, batch);
+    const { from, count } = lanes(ranges.length)[lane] as ShardRange;
+    for (let shard = from; shard < from + count; shard++) run(shard, ranges[shard] as ShardRange);
   }
 
   /** Hands over the state that a shard goes on from, or takes it. */
@@ -134,7 +136,7 @@ export class LaneRunner {
     }
   }
 
-  private runShard(job: StepJob, shard: number, range: ShardRange, gradients: number): number {
+  private runShard(job: StepJob, shard: number, range: ShardRange, sum: GradientSum): number {
     const sequence = this.sequence(job.carryState ? shard : 0);
     sequence.reserveState(range.count);
     if (!job.carryState || job.restart) sequence.clear();
@@ -143,23 +145,20 @@ export class LaneRunner {
     for (let t = 0; t < job.shape.steps; t += job.chunk) {
       const last = Math.min(job.shape.steps, t + job.chunk);
       sequence.startCall();
-      loss +=
-        job.recompute > 0
-          ? this.runAgain(job, sequence, range, t, last, gradients)
-          : this.runOnce(job, sequence, range, t, last, gradients);
+      loss += job.recompute > 0 ? this.runAgain(job, sequence, range, t, last, sum) : this.runOnce(job, sequence, range, t, last, sum);
     }
     return loss;
   }
 
   /** Forward, loss and backward over some steps, all of which are kept for going back. */
-  private runOnce(job: StepJob, sequence: ShardSequence, range: ShardRange, first: number, last: number, gradients: number): number {
+  private runOnce(job: StepJob, sequence: ShardSequence, range: ShardRange, first: number, last: number, sum: GradientSum): number {
     this.forward(job, sequence, range, first, last, true);
     sequence.beginBackward(undefined, false);
-    return this.lossAndBackward(job, sequence, gradients);
+    return this.lossAndBackward(job, sequence, sum);
   }
 
   /** The same, keeping the state at every so many steps only and running forward again from there. */
-  private runAgain(job: StepJob, sequence: ShardSequence, range: ShardRange, first: number, last: number, gradients: number): number {
+  private runAgain(job: StepJob, sequence: ShardSequence, range: ShardRange, first: number, last: number, sum: GradientSum): number {
     const { readout } = job.plan;
     const { kernels } = this.engine;
     const running = readout === "each" ? undefined : new RunningReadout(kernels, readout, job.plan.outputSize, range.count, this.scratch);
@@ -179,10 +178,10 @@ export class LaneRunner {
       sequence.restore(state);
       this.forward(job, sequence, range, t, Math.min(last, t + job.recompute), true);
       sequence.beginBackward(later, true);
-      if (running === undefined) loss += this.lossAndBackward(job, sequence, gradients);
+      if (running === undefined) loss += this.lossAndBackward(job, sequence, sum);
       else {
         running.spread(passRows(sequence), active, laterActive);
-        sequence.backward(gradients, false);
+        sequence.backward(sum, false);
       }
       later = sequence.stateGradients();
       laterActive = active;
@@ -197,11 +196,11 @@ export class LaneRunner {
     sequence.forward(job.input);
   }
 
-  private lossAndBackward(job: StepJob, sequence: ShardSequence, gradients: number): number {
+  private lossAndBackward(job: StepJob, sequence: ShardSequence, sum: GradientSum): number {
     const { frame } = sequence;
     const rows = { ...passRows(sequence), source: frame.source, batch: frame.batch };
     const loss = runLoss(this.engine.kernels, job.plan, rows, job.target, job.mask, this.scratch, job.scale);
-    sequence.backward(gradients, false);
+    sequence.backward(sum, false);
     return loss;
   }
 

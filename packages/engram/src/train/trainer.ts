@@ -255,7 +255,6 @@ export class Trainer {
     const shards = rangesOf(model.network.layout, batchSize).length;
     const laneCount = lanes(shards).length;
     const { count, gradients } = core.weights;
-    if (this.accumulated === 0 && shards === 1) core.weights.zeroGradients();
     core.weights.changed();
     this.passes.pack();
     return {
@@ -271,7 +270,7 @@ export class Trainer {
       mask: mask === undefined ? 0 : staged.mask.put(mask.data),
       lengths: lengths === undefined ? 0 : this.stageLengths(lengths),
       sums: shards === 1 ? gradients : staged.sums.reserve(laneCount * pad4(count)),
-      startSums: shards > 1,
+      startSums: shards > 1 || this.accumulated === 0,
       laneBytes: 4 * pad4(count),
       losses: staged.losses.reserve(2 * shards),
       scale: 1 / (plan.totalWeight * this.options.accumulate),
