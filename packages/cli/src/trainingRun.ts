@@ -96,7 +96,7 @@ export class TrainingRun {
     writing(path, () => folder.lock());
     return orUnlock(folder, () => {
       if (folder.checkpoints().length > 0) return TrainingRun.#fromCheckpoint(folder, config.task.name, settings, warn);
-      folder.truncateMetrics(0); // stopped before the first checkpoint
+      takeBack(folder, 0); // stopped before the first checkpoint
       return new TrainingRun({ ...freshParts(config.task.name, settings), folder });
     });
   }
@@ -107,8 +107,7 @@ export class TrainingRun {
     const { model, run: state } = checkpoint;
     const task = createTask(taskName, { inputSize: settings.input_size });
     const trainer = Trainer.resume(model, trainerOptions(settings, task), checkpoint.trainer);
-    folder.truncateMetrics(iteration);
-    folder.removeAfter(iteration);
+    takeBack(folder, iteration);
     return new TrainingRun({ folder, settings, task, model, trainer, state });
   }
 
@@ -241,6 +240,14 @@ function freshParts(taskName: TaskName, settings: Settings): Omit<Parts, "folder
   const task = createTask(taskName, { inputSize: settings.input_size });
   const model = modelFromFlags(settings.memory_type, modelOptions(settings, task));
   return { settings, task, model, trainer: new Trainer(model, trainerOptions(settings, task)) };
+}
+
+/** Takes a run's files back to where it goes on. */
+function takeBack(folder: RunFolder, iteration: number): void {
+  writing(folder.path, () => {
+    folder.truncateMetrics(iteration);
+    folder.removeAfter(iteration);
+  });
 }
 
 /** What the system says of a full disk or a folder that may not be written to does not always name the folder. */

@@ -319,4 +319,15 @@ describe("trouble", () => {
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(stderr).toMatch(/^engram: file\/r: can't be written to \(E[A-Z]+: .*file/);
   });
+
+  test("a run that can't go on for want of room says which, and is as it was", async () => {
+    await place.run("train", "copy", ...tiny, ..."-iterations 10 -summarize_freq 1 -check_freq 5 --out r".split(" "));
+    const before = readFileSync(place.path("r", "metrics.jsonl"), "utf8");
+    // A limit on the size of files stands for a full disk: the lock still fits, the metrics do not.
+    const { code, stderr } = await place.shell("ulimit -f 1 && engram train --resume r -iterations 20");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^engram: \S*r: can't be written to \(E[A-Z]+: .*\)\n$/);
+    expect(readFileSync(place.path("r", "metrics.jsonl"), "utf8")).toBe(before);
+    expect(existsSync(place.path("r", "run.lock"))).toBe(false);
+  });
 });
