@@ -84,6 +84,12 @@ test("an update of more parameter groups than threads can be told of is made by 
   expect(await train(makeTrainer({ parameterGroups, threads: 2 }, "dnc", model), 9, 2)).toEqual(alone);
 });
 
+test("weights of more products than threads can share out are packed by one", async () => {
+  const model = { numLayers: 32, numHiddenLayers: 4, hiddenSize: 8 }; // 322 products
+  const alone = await train(makeTrainer({}, "dnc", model), 9, 2);
+  expect(await train(makeTrainer({ threads: 2 }, "dnc", model), 9, 2)).toEqual(alone);
+});
+
 test("states carried from step to step stay with their thread, and give the same bits", async () => {
   const alone = await train(makeTrainer({ carryState: true }), 20, 3);
   expect(await train(makeTrainer({ carryState: true, threads: 3 }), 20, 3)).toEqual(alone);

@@ -18,7 +18,7 @@ const WORDS = 16;
 const PARTS = 1 << 8;
 const JOB_MASK = (1 << 22) - 1;
 /** Characters of a job's text at most. */
-export const LONGEST_JOB = 1 << 14;
+const LONGEST_JOB = 1 << 14;
 
 /** Bytes of the control block: the words, then the job's text, then a failed worker's message, as UTF-16 units. */
 export const relayBytes = 4 * WORDS + 2 * 2 * LONGEST_JOB;
@@ -45,9 +45,14 @@ export class Relay {
     return this.engine.u16(this.at + 4 * WORDS + 2 * which * LONGEST_JOB, LONGEST_JOB);
   }
 
-  /** Announces a job of `parts` parts to every thread. @throws when the text of the job is too long to hand over */
+  /** Whether a job's text is short enough to hand over, and its parts few enough to count. */
+  fits(job: string, parts: number): boolean {
+    return job.length <= LONGEST_JOB && parts < PARTS;
+  }
+
+  /** Announces a job of `parts` parts to every thread. @throws when it does not fit */
   announce(job: string, parts: number): number {
-    if (job.length > LONGEST_JOB || parts >= PARTS) throw new EngramError("internal: a job too large for the relay");
+    if (!this.fits(job, parts)) throw new EngramError("internal: a job too large for the relay");
     const { words } = this;
     const text = this.text(0);
     // No part of the old job is left to claim while the text changes.

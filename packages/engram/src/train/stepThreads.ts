@@ -1,6 +1,6 @@
 // The threads of a trainer: the caller's own and its workers, which share every training step lane by lane.
 import { kernelModule } from "../engine/module.js";
-import { LONGEST_JOB, Relay, relayBytes } from "../engine/relay.js";
+import { Relay, relayBytes } from "../engine/relay.js";
 import { mayWait, startWorker, type WorkerThread } from "../engine/workerThreads.js";
 import type { Core } from "../models/core.js";
 import { claimed, type Job, type LaneRunner, writeJob } from "./laneRunner.js";
@@ -54,7 +54,7 @@ export class StepThreads {
   /** Runs all lanes of a job and returns when they are done; on a page's main thread, which may not sleep, all by itself. */
   run(job: Job, own: LaneRunner): void {
     const text = writeJob(job);
-    if (!job.carryState && (!mayWait() || text.length > LONGEST_JOB)) {
+    if (!job.carryState && (!mayWait() || !this.relay.fits(text, job.lanes))) {
       for (let lane = 0; lane < job.lanes; lane++) own.run(job, lane);
       return;
     }
