@@ -136,10 +136,7 @@ export class Engine {
         if (ahead <= pages || !this.tryGrow(ahead)) this.memory.grow(pages);
       }
     } catch (cause) {
-      throw tooMuch(
-        `${Math.ceil(bytesNeeded / 2 ** 20)} MiB are needed and WebAssembly gives at most 4096 MiB (or this machine has no more)`,
-        cause,
-      );
+      throw tooMuch(bytesNeeded, this.isShared, cause);
     }
   }
 
@@ -154,9 +151,11 @@ export class Engine {
   }
 }
 
-function tooMuch(what: string, cause: unknown): EngramError {
+function tooMuch(bytesNeeded: number, isShared: boolean, cause: unknown): EngramError {
+  const limit = isShared ? "memory that threads share has no room for them" : "WebAssembly gives at most 4096 MiB";
   const hint = "lower the batch size, sequence length, nrCells or the model's sizes, or set recompute: true";
-  return new EngramError(`${what}: ${hint}`, "ENGINE", { cause });
+  const message = `${Math.ceil(bytesNeeded / 2 ** 20)} MiB are needed and ${limit} (or this machine has no more)`;
+  return new EngramError(`${message}: ${isShared ? "train with threads: 1, " : ""}${hint}`, "ENGINE", { cause });
 }
 
 function newMemory(description: WebAssembly.MemoryDescriptor): WebAssembly.Memory {
