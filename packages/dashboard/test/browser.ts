@@ -66,13 +66,22 @@ export interface OpenPage extends AsyncDisposable {
 /** `losesServer`: that the server goes away is part of the test. */
 export type Open = (url: string, options?: BrowserContextOptions & { readonly losesServer?: boolean }) => Promise<OpenPage>;
 
-/** The pages as `npm run build` leaves them, from the plainest of file servers. */
-export async function serveFiles(folder: string): Promise<{ readonly url: string; close(): void }> {
+/**
+ * The pages as `npm run build` leaves them, from the plainest of file servers.
+ * @param wait for what a file's answer waits
+ */
+export async function serveFiles(
+  folder: string,
+  headers: Readonly<Record<string, string>> = {},
+  wait: (path: string) => Promise<void> | undefined = () => undefined,
+): Promise<{ readonly url: string; close(): void }> {
   const types: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
-  const server = createServer(({ url = "/" }, response) => {
+  const server = createServer(async ({ url = "/" }, response) => {
     const path = join(folder, new URL(url, "http://localhost").pathname);
+    await wait(path);
     if (!existsSync(path)) response.writeHead(404).end();
-    else response.writeHead(200, { "Content-Type": types[extname(path)] ?? "application/octet-stream" }).end(readFileSync(path));
+    else
+      response.writeHead(200, { "Content-Type": types[extname(path)] ?? "application/octet-stream", ...headers }).end(readFileSync(path));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, close: () => server.close().closeAllConnections() };

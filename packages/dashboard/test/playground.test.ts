@@ -11,6 +11,7 @@ import { parsePattern, patternBatch } from "../src/playground/pattern.js";
 import { Session } from "../src/playground/session.js";
 import { standardSettings } from "../src/playground/settings.js";
 import { describePages, downloaded, map, serveFiles } from "./browser.js";
+import { at, iterationOf, set } from "./playgroundPage.js";
 import { writeSyntheticRun } from "./syntheticRun.js";
 
 const PAGES = join(dirname(fileURLToPath(import.meta.url)), "..", "dist");
@@ -175,19 +176,6 @@ describePages("the playground", (open) => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
   });
 });
-
-async function set(page: Page, values: Readonly<Record<string, number>>): Promise<void> {
-  for (const [label, value] of Object.entries(values)) {
-    await page.getByLabel(label, { exact: true }).fill(String(value));
-    await page.getByLabel(label, { exact: true }).blur();
-  }
-}
-
-const iterationOf = (page: Page) => page.evaluate(() => Number(document.documentElement.dataset.iteration));
-
-async function at(page: Page, isThere: (iteration: number) => boolean): Promise<void> {
-  await expect.poll(async () => isThere(await iterationOf(page)), { timeout: 30_000 }).toBe(true);
-}
 
 /** The model's outputs for the sequence on show, from the page's own CSV: [channel][step]. */
 async function outputs(page: Page): Promise<number[][]> {

@@ -10,6 +10,7 @@ const PROGRESS_MS = 100;
 
 let session: Session | undefined;
 let pattern: Pattern = [];
+/** Under way, or waiting for one that was replaced to end. */
 let training: { readonly session: Session; readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
 let summarized = { at: 0, took: 0 };
 
@@ -53,26 +54,28 @@ function open(next: Session, isLoaded: boolean): void {
 
 /** @param iterations Infinity: until paused or solved */
 async function train(iterations: number): Promise<void> {
-  const current = session;
-  while (training !== undefined) {
-    if (training.session === current) return;
-    await training.ended.catch(() => undefined); // one that was replaced; whoever started it hears of its errors
-  }
-  if (current === undefined || current !== session) return;
+  const [current, before] = [session, training];
+  if (current === undefined || before?.session === current) return;
+  post({ type: "training" });
   const controller = new AbortController();
-  const ended = trainAndTell(current, controller.signal, iterations).finally(() => {
-    training = undefined;
+  const trained = async () => {
+    await before?.ended;
+    if (current === session) await trainAndTell(current, controller.signal, iterations);
+  };
+  const ended = trained().finally(() => {
+    if (training?.controller === controller) training = undefined;
   });
   training = { session: current, controller, ended };
   await ended;
 }
 
 async function trainAndTell(current: Session, signal: AbortSignal, iterations: number): Promise<void> {
-  post({ type: "training" });
   let solved = false;
   try {
     solved = await trainUntil(current, signal, iterations);
     if (current === session && !solved) await summarize(current);
+  } catch (error) {
+    if (current === session) throw error; // else it was replaced, and its model taken from it
   } finally {
     if (current === session) post({ type: "stopped", solved, iteration: current.iteration, seconds: current.seconds });
   }
