@@ -1,22 +1,37 @@
 // The playground where its worker answers late, as on a busy machine, and where its reader is quick.
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { describePages, serveFiles } from "./browser.js";
-import { iterationOf, set } from "./playgroundPage.js";
+import { Session } from "../src/playground/session.js";
+import { standardSettings } from "../src/playground/settings.js";
+import { describePages, map, serveFiles } from "./browser.js";
+import { at, iterationOf, set } from "./playgroundPage.js";
 
 const PAGES = join(dirname(fileURLToPath(import.meta.url)), "..", "dist");
+const PATIENCE = { timeout: 30_000 };
 const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
 describePages("the playground with late answers", (open) => {
+  let root: string;
   let site: Awaited<ReturnType<typeof serveFiles>>;
   beforeAll(async () => {
+    root = mkdtempSync(join(realpathSync(tmpdir()), "engram-late-"));
     site = await serveFiles(PAGES);
+    const session = Session.start({ ...standardSettings("sdnc", "copy"), inputSize: 4, maxLength: 5, nrCells: 9, seed: 3 });
+    for await (const _ of session.train(new AbortController().signal, 4));
+    writeFileSync(join(root, "step-4.safetensors"), session.checkpoint());
   });
-  afterAll(() => site.close());
+  afterAll(() => {
+    site.close();
+    rmSync(root, { recursive: true, force: true });
+  });
   const playground = async () => {
-    const opened = await open(`${site.url}playground.html`);
+    const opened = await open("about:blank");
+    await opened.page.addInitScript(holdAnswers);
+    await opened.page.goto(`${site.url}playground.html`);
     await opened.page.getByText("ready", { exact: true }).waitFor();
     return opened;
   };
@@ -36,6 +51,50 @@ describePages("the playground with late answers", (open) => {
     await page.getByLabel("Bits, 5 a step").fill("10101");
     await page.locator(".scrub-words", { hasText: "of 0 … 2" }).waitFor(); // the worker has gone on
     expect(await page.locator(".message").textContent()).toBe("");
+  });
+
+  test("what was said of the model before does not stay with the new one", async () => {
+    await using opened = await playground();
+    const { page } = opened;
+    await set(page, { Channels: 2, "Longest sequence": 1 });
+    await press(page, "Train");
+    await at(page, (iteration) => iteration > 0);
+    await answers(page, "hold");
+    await page.waitForFunction(() => document.documentElement.dataset.heldBack?.includes("stopped"), undefined, PATIENCE);
+    await press(page, "Reset");
+    await answers(page, "release");
+    await page.getByText("ready", { exact: true }).waitFor();
+    expect(await page.locator(".message").textContent()).toBe("");
+  });
+
+  test("what is set after a reset, before its answer, is the model's", async () => {
+    await using opened = await playground();
+    const { page } = opened;
+    await press(page, "Train");
+    await at(page, (iteration) => iteration > 0);
+    await answers(page, "hold");
+    await press(page, "Reset");
+    await set(page, { Cells: 20 });
+    await answers(page, "release");
+    await expect.poll(() => map(page, "write_weights").locator(".map-ticks span").last().textContent(), PATIENCE).toBe("18");
+  });
+
+  test("a file with other channels opens without a complaint, and stays until a reset is asked for", async () => {
+    await using opened = await playground();
+    const { page } = opened;
+    await page.getByLabel("Bits, 5 a step").fill("2");
+    await page.getByText("Bits are 0 or 1; '2' is not.").waitFor();
+    await answers(page, "hold");
+    await page.getByLabel("Checkpoint file").setInputFiles(join(root, "step-4.safetensors"));
+    await page.locator(".pattern[inert]").waitFor(); // what is typed for the model before would be shown to this one
+    await answers(page, "release");
+    await page.locator(".scrub-words", { hasText: "of 0 … 10" }).waitFor();
+    expect(await page.locator(".message").textContent()).toBe("");
+    expect(await page.locator("#pattern-problem").textContent()).toBe("");
+    await set(page, { Batch: 8 });
+    await page.locator("button.wanted", { hasText: "Reset" }).waitFor();
+    await press(page, "Step");
+    await at(page, (iteration) => iteration === 5);
   });
 
   test("a training that is paused before it could begin does not begin", async () => {
@@ -61,4 +120,47 @@ describePages("the playground with late answers", (open) => {
       slow.close();
     }
   });
+
+  test("a page that is come back to shows the settings of its model", async () => {
+    await using opened = await playground();
+    const { page } = opened;
+    await set(page, { Cells: 20 });
+    await page.goto("about:blank");
+    await page.goBack();
+    await page.getByText("ready", { exact: true }).waitFor();
+    expect(await page.getByLabel("Cells", { exact: true }).inputValue()).toBe("16");
+  });
+
+  test("a page whose worker did not come offers nothing that needs it", async () => {
+    await using opened = await open("about:blank");
+    const { page } = opened;
+    await page.route(/worker.*\.js$/, (route) => route.fulfill({ contentType: "text/plain", body: "" }));
+    await page.goto(`${site.url}playground.html`);
+    await page.getByText("The worker failed: its file could not be loaded.").waitFor();
+    expect(await page.locator("[inert] button", { hasText: "Train" }).count()).toBe(1);
+  });
 });
+
+/** In the page: has the worker's answers wait from the event "hold" until the event "release". */
+function holdAnswers(): void {
+  const waiting: (() => void)[] = [];
+  let isHeld = false;
+  addEventListener("hold", () => {
+    isHeld = true;
+  });
+  addEventListener("release", () => {
+    isHeld = false;
+    for (const tell of waiting.splice(0)) tell();
+  });
+  Worker.prototype.addEventListener = function (this: Worker, type: string, listener: EventListenerOrEventListenerObject) {
+    EventTarget.prototype.addEventListener.call(this, type, (event) => {
+      const tell = () => (listener as EventListener)(event);
+      if (!isHeld) return tell();
+      waiting.push(tell);
+      const { type = "" } = (event as MessageEvent<{ type?: string }>).data ?? {};
+      document.documentElement.dataset.heldBack = `${document.documentElement.dataset.heldBack ?? ""} ${type}`;
+    });
+  };
+}
+
+const answers = (page: Page, what: "hold" | "release") => page.evaluate((name) => dispatchEvent(new Event(name)), what);

@@ -59,7 +59,8 @@ export class Controls {
   ) {
     this.element = h(
       "form",
-      { class: "controls", "aria-label": "Model and task" },
+      // Browsers would put back what was set when the page was left, and tell nobody.
+      { class: "controls", "aria-label": "Model and task", autocomplete: "off" },
       labelled("Model", this.#model),
       labelled("Task", this.#task),
       ...groups.map(({ title, fields }) => h("fieldset", {}, h("legend", {}, title), ...fields.map((field) => this.#numberField(field)))),

@@ -26,6 +26,10 @@ let table = new MetricsTable();
 /** What the model was made with, or is being made with. */
 let running: Settings = { ...standardSettings("dnc", "copy"), threads: mostThreads };
 let isTraining = false;
+/** Or is being trained: then what is set otherwise waits for a reset. */
+let isTrained = false;
+/** Nothing can be done here before the worker's file has come. */
+let hasWorker = false;
 let zoom: readonly [number, number] | undefined;
 
 const status = h("span", { class: "status", role: "status" });
@@ -107,7 +111,10 @@ function layOut(): void {
 worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
   (replies[data.type] as (data: FromWorker) => void)(data);
 });
-worker.addEventListener("error", (event) => say(`The worker failed: ${event.message || "its file could not be loaded"}.`));
+worker.addEventListener("error", (event) => {
+  if (!hasWorker) lock(true);
+  say(`The worker failed: ${event.message || "its file could not be loaded"}.`);
+});
 
 const replies: { readonly [Type in FromWorker["type"]]: (data: Extract<FromWorker, { type: Type }>) => void } = {
   ready: opened,
@@ -127,17 +134,20 @@ const replies: { readonly [Type in FromWorker["type"]]: (data: Extract<FromWorke
     download(`step-${iteration}.safetensors`, new Blob([bytes as Uint8Array<ArrayBuffer>]));
   },
   problem({ message: text }) {
-    side.inert = false;
+    lock(false);
     say(text);
   },
 };
 
 function opened({ isLoaded, settings, parameters, iteration }: Extract<FromWorker, { type: "ready" }>): void {
+  hasWorker = true;
   table = new MetricsTable();
   zoom = undefined;
+  say(""); // what was said meanwhile was said of the model before
   // Of a new model settings and sequence came from the page, and may have been changed since.
   if (isLoaded) {
-    side.inert = false;
+    lock(false);
+    isTrained = iteration > 0;
     running = settings;
     controls.show(settings);
     pattern.setTask(settings.task, settings.inputSize, settings.maxLength);
@@ -155,6 +165,7 @@ function opened({ isLoaded, settings, parameters, iteration }: Extract<FromWorke
 
 function startTraining(type: "train" | "step"): void {
   say("");
+  isTrained = true;
   setTraining(true);
   send({ type });
 }
@@ -181,19 +192,20 @@ function setTraining(isOn: boolean): void {
 
 /** Settings take effect with a reset; where nothing was trained yet, at once. */
 function settingsChanged(): void {
-  if (markReset() && table.length === 0 && !isTraining) reset();
+  if (markReset() && !isTrained) reset();
 }
 
 /** @returns whether other settings are chosen than the model's */
 function markReset(): boolean {
   const isOther = JSON.stringify(controls.settings) !== JSON.stringify(running);
-  resetButton.classList.toggle("wanted", isOther && table.length > 0);
+  resetButton.classList.toggle("wanted", isOther && isTrained);
   resetButton.title = isOther ? "A new model with the settings below" : "A new model with these settings";
   return isOther;
 }
 
 function reset(): void {
   running = controls.settings;
+  isTrained = false;
   say("");
   pattern.setTask(running.task, running.inputSize, running.maxLength);
   send({ type: "start", settings: running, pattern: pattern.pattern });
@@ -204,16 +216,20 @@ async function load(): Promise<void> {
   file.value = "";
   if (chosen === undefined) return;
   say("");
-  side.inert = true; // until it is open or refused: what is set or started meanwhile would be the file's
+  lock(true); // until it is open or refused: what is set, typed or started meanwhile would be the file's
   const bytes = await chosen.arrayBuffer().then(
     (buffer) => new Uint8Array(buffer),
     () => undefined,
   );
   if (bytes === undefined) {
-    side.inert = false;
+    lock(false);
     return say(`${chosen.name} could not be read: was it moved or changed?`);
   }
   send({ type: "load", bytes, name: chosen.name, settings: controls.settings }, [bytes.buffer]);
+}
+
+function lock(isLocked: boolean): void {
+  for (const element of [side, pattern.element]) element.inert = isLocked;
 }
 
 function showTrace({ header, tensors, score }: Extract<FromWorker, { type: "trace" }>): void {

@@ -66,6 +66,7 @@ export class PatternEditor {
     this.#pattern = this.#draw(Math.min(MOST_STEPS, Math.max(this.#least, length)));
     this.#show();
     this.#text.value = patternText(this.#pattern, task);
+    fill(this.#problem);
   }
 
   get #least(): number {

@@ -26,8 +26,11 @@ async function handle(message: ToWorker): Promise<void> {
       pattern = message.pattern;
       training?.controller.abort();
       return open(Session.start(message.settings), false);
-    case "load":
-      return open(Session.load(message.bytes, message.name, message.settings), true);
+    case "load": {
+      const loaded = Session.load(message.bytes, message.name, message.settings);
+      pattern = []; // it may have other channels; the page sends one that fits
+      return open(loaded, true);
+    }
     case "train":
       return train(Number.POSITIVE_INFINITY);
     case "step":
@@ -48,6 +51,7 @@ function open(next: Session, isLoaded: boolean): void {
   training?.controller.abort();
   session?.dispose();
   session = next;
+  summarized = { at: 0, took: 0 };
   post({ type: "ready", isLoaded, settings: next.settings, parameters: next.model.numParameters, iteration: next.iteration });
   showTrace();
 }
