@@ -57,9 +57,9 @@ describePages("the playground with late answers", (open) => {
     await using opened = await playground();
     const { page } = opened;
     await set(page, { Channels: 2, "Longest sequence": 1 });
-    await press(page, "Train");
-    await at(page, (iteration) => iteration > 0);
+    await page.getByLabel("Bits, 1 a step").waitFor();
     await answers(page, "hold");
+    await press(page, "Train");
     await page.waitForFunction(() => document.documentElement.dataset.heldBack?.includes("stopped"), undefined, PATIENCE);
     await press(page, "Reset");
     await answers(page, "release");
