@@ -63,9 +63,12 @@ export class RunReader {
 
   /** Whether a process trains in it, and something that changes whenever the summary may have: much cheaper to make than that. */
   async look(): Promise<{ readonly live: boolean; readonly fingerprint: string }> {
-    const stamps = await Promise.all(["metrics.jsonl", "config.json", "ablation.json"].map((name) => this.#stamp(name)));
+    const memories = await this.#memories();
+    // Of memory files the newest may still grow, where a run is being copied.
+    const newest = memories.slice(-1).map((iteration) => join("memory", `step-${iteration}.safetensors`));
+    const stamps = await Promise.all(["metrics.jsonl", "config.json", "ablation.json", ...newest].map((name) => this.#stamp(name)));
     const live = this.#isLive();
-    return { live, fingerprint: [...stamps, ...(await this.#memories()), live].join(" ") };
+    return { live, fingerprint: [...stamps, ...memories, live].join(" ") };
   }
 
   #isLive(): boolean {
