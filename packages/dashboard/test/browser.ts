@@ -41,14 +41,15 @@ export function describePages(name: string, tests: (open: Open) => void): void {
       browser = await chromium.launch({ ...(executablePath !== undefined && { executablePath }), args });
     });
     afterAll(() => browser?.close());
-    tests(async (url, { losesServer = false, ...options } = {}) => {
+    tests(async (url, { losesServer = false, isRefused = false, ...options } = {}) => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true, ...options });
       const page = await context.newPage();
       const problems: string[] = [];
       page.on("pageerror", ({ message }) => problems.push(message));
       page.on("console", (message) => {
         const isLoss = losesServer && /ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING)/.test(message.text());
-        if (message.type() === "error" && !isLoss) problems.push(message.text());
+        const isRefusal = isRefused && /status of 409/.test(message.text());
+        if (message.type() === "error" && !isLoss && !isRefusal) problems.push(message.text());
       });
       await page.goto(url);
       const close = async () => {
@@ -63,8 +64,11 @@ export function describePages(name: string, tests: (open: Open) => void): void {
 export interface OpenPage extends AsyncDisposable {
   readonly page: Page;
 }
-/** `losesServer`: that the server goes away is part of the test. */
-export type Open = (url: string, options?: BrowserContextOptions & { readonly losesServer?: boolean }) => Promise<OpenPage>;
+/** `losesServer`: that the server goes away is part of the test; `isRefused`: that it can't read a file is. */
+export type Open = (
+  url: string,
+  options?: BrowserContextOptions & { readonly losesServer?: boolean; readonly isRefused?: boolean },
+) => Promise<OpenPage>;
 
 /**
  * The pages as `npm run build` leaves them, from the plainest of file servers.

@@ -2,11 +2,12 @@
 import type { RunSummary } from "../data/api.js";
 import type { MemoryWeights } from "../data/memoryUse.js";
 import { thousands } from "../data/numbers.js";
-import { fill, h, refill } from "../view/dom.js";
+import { h, refill } from "../view/dom.js";
 import { MemoryView } from "../view/memoryView.js";
 import { fetchTrace } from "./client.js";
 
 const NEWEST = "newest";
+const NONE_YET = "No sequence has been recorded yet. One is recorded with every summary of the training.";
 
 interface Listeners {
   onWeights(weights: MemoryWeights): void;
@@ -20,12 +21,10 @@ export class MemorySection {
   readonly #newest = h("option", { value: NEWEST }, "newest");
   readonly #choice = h("select", { "aria-label": "Iteration" }, this.#newest);
   readonly #label = h("label", { hidden: true }, "after iteration", this.#choice);
-  readonly #empty = h(
-    "p",
-    { class: "muted empty" },
-    "No sequence has been recorded yet. One is recorded with every summary of the training.",
-  );
+  readonly #words = h("p", { class: "muted empty" }, NONE_YET);
   #memories: readonly number[] = [];
+  /** Tells a run from one that was begun anew in its folder. */
+  #startedAt: string | undefined;
   #shown: number | undefined;
   #asked = 0;
 
@@ -37,7 +36,7 @@ export class MemorySection {
       "section",
       { class: "panel", "aria-labelledby": "memory-title" },
       h("div", { class: "panel-head" }, h("h2", { id: "memory-title" }, "One sequence, step by step"), this.#label),
-      this.#empty,
+      this.#words,
       this.#view.element,
     );
     this.#view.element.hidden = true;
@@ -52,8 +51,10 @@ export class MemorySection {
    * Asks for what is new, of a sequence only where there is none yet or somebody sees it.
    * @returns draws it
    */
-  async load({ memories }: RunSummary, isInSight: boolean): Promise<() => void> {
+  async load({ memories, config }: RunSummary, isInSight: boolean): Promise<() => void> {
     this.#memories = memories;
+    if (config.startedAt !== this.#startedAt) this.#shown = undefined;
+    this.#startedAt = config.startedAt;
     const draw = isInSight || this.#shown === undefined ? await this.#loadChosen() : () => undefined;
     return () => {
       this.#showChoices(memories);
@@ -70,14 +71,21 @@ export class MemorySection {
   async #loadChosen(): Promise<() => void> {
     const turn = ++this.#asked;
     const wanted = this.#wanted;
-    const trace = wanted === undefined || wanted === this.#shown ? undefined : await fetchTrace(0, wanted).catch(this.#fail);
-    const draw = trace && (await this.#view.load(trace));
+    let problem = "";
+    const fail = ({ message }: Error): undefined => {
+      problem = message;
+    };
+    const trace = wanted === undefined || wanted === this.#shown ? undefined : await fetchTrace(0, wanted).catch(fail);
+    // The view draws what it was asked for last: that must not be what nobody wants any more.
+    const draw = turn === this.#asked ? trace && (await this.#view.load(trace)) : undefined;
     return () => {
-      if (turn !== this.#asked || draw === undefined) return;
-      this.#empty.hidden = true;
-      this.#view.element.hidden = false;
+      if (turn !== this.#asked) return;
+      if (draw !== undefined) this.#shown = wanted;
+      this.#view.element.hidden = this.#shown === undefined;
+      this.#words.hidden = this.#shown !== undefined && problem === "";
+      refill(this.#words, problem === "" ? NONE_YET : problem);
+      if (draw === undefined) return;
       draw();
-      this.#shown = wanted;
       this.element.dataset.iteration = String(wanted);
     };
   }
@@ -91,9 +99,4 @@ export class MemorySection {
     for (const [iteration, option] of kept) if (!memories.includes(iteration)) option.remove();
     for (const [i, option] of options.entries()) if (!option.isConnected) (options[i - 1] ?? this.#newest).after(option);
   }
-
-  readonly #fail = ({ message }: Error): undefined => {
-    fill(this.#empty, message);
-    this.#empty.hidden = false;
-  };
 }
