@@ -1,6 +1,8 @@
 // The dashboard where its server answers late or goes away, and where the run's files change under it.
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { RunFolder } from "engram/node";
+import { serveDashboard } from "engram-dashboard/server";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { float32Text } from "../src/data/numbers.js";
@@ -57,6 +59,23 @@ describePages("the dashboard with a late server", (open) => {
     await (await came).finished();
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)));
     expect(await words.isVisible()).toBe(false);
+  });
+
+  test("a page that asks too late for how a training ended does not say that it goes on", async () => {
+    const folder = run("late-end", { lines: 3, memories: [300] });
+    const holder = RunFolder.open(folder);
+    holder.lock();
+    const server = await serveDashboard({ run: folder });
+    await using opened = await open(server.url, { losesServer: true });
+    const { page } = opened;
+    await page.locator('[data-iteration="300"]').waitFor();
+    await page.getByText("training", { exact: true }).waitFor();
+    const summary = await held(page, /\/api\/runs\/0$/);
+    holder.unlock();
+    await server.finish();
+    await summary.asked;
+    summary.letGo();
+    await page.getByText(/its server has ended: engram dashboard .*late-end/).waitFor();
   });
 
   test("a run that is begun anew in the same folder is not taken for the one before", async () => {

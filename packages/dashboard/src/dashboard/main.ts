@@ -66,10 +66,12 @@ async function update(changed: readonly number[]): Promise<void> {
   const [run] = runs;
   if (run === undefined) return;
   const draws = await Promise.all([training.load(known(), isEnding), memory.load(run, isEnding || ofMemory.some(isInSight))]);
+  const isCut = isEnding && summaries.includes(undefined);
   await nextFrame();
   spareUnseen(run.live && isShown); // once all is there
   isShown = true;
   showHead(run);
+  if (isCut) showStatus("lost", gone(run)); // it went before it could be asked how the training ended
   use.showAblation(run.ablation);
   for (const draw of draws) draw();
   await new Promise((seen) => setTimeout(seen)); // the browser's part of it has its time, too
