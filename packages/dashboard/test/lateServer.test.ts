@@ -78,6 +78,28 @@ describePages("the dashboard with a late server", (open) => {
     await page.getByText(/its server has ended: engram dashboard .*late-end/).waitFor();
   });
 
+  test("a page whose server has gone leaves it to the browser to say that lines could not be saved", async () => {
+    const server = await serveDashboard({ run: run("unsaved") });
+    await using opened = await open(server.url, { losesServer: true });
+    const { page } = opened;
+    await page.locator('[data-iteration="20000"]').waitFor();
+    await server.close();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByLabel("Save Loss as CSV", { exact: true }).click()]);
+    expect(await download.failure()).not.toBeNull();
+  });
+
+  test("a page that is come back to says how much it smooths", async () => {
+    await using opened = await open(await serve({ run: run("back") }));
+    const { page } = opened;
+    await page.locator('[data-iteration="20000"]').waitFor();
+    await page.getByLabel("Smoothing").fill("90");
+    await page.goto("about:blank");
+    await page.goBack();
+    await page.locator('[data-iteration="20000"]').waitFor();
+    const isPutBack = (await page.getByLabel("Smoothing").inputValue()) === "90";
+    expect(await page.locator("output").textContent()).toBe(isPutBack ? "0.90" : "off");
+  });
+
   test("a run that is begun anew in the same folder is not taken for the one before", async () => {
     const folder = run("anew");
     await using opened = await open(await serve({ run: folder }));

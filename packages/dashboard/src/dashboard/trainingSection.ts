@@ -1,7 +1,7 @@
 // The upper half: where the run stands, and how it got there.
 import type { MetricsQuery, RunSummary, SampledMetrics } from "../data/api.js";
 import { duration, figure, percent, thousands } from "../data/numbers.js";
-import { download, fill, h, refill } from "../view/dom.js";
+import { downloadFrom, fill, h, refill } from "../view/dom.js";
 import { LineChart } from "../view/lineChart.js";
 import { isInSight, watchSight } from "../view/sight.js";
 import { fetchMetrics, metricsCsvAddress } from "./client.js";
@@ -34,7 +34,7 @@ export class TrainingSection {
   readonly #rows: readonly Row[];
   readonly #log = h("input", { type: "checkbox", id: "log" });
   readonly #smoothing = h("input", { type: "range", id: "smoothing", min: 0, max: 99, step: 1, value: 0 });
-  readonly #smoothingText = h("output", { for: "smoothing" }, "0");
+  readonly #smoothingText = h("output", { for: "smoothing" }, "off");
   readonly #overlay = h("select", { id: "overlay" });
   readonly #whole = h("button", { type: "button", hidden: true }, "Whole run");
   #runs: readonly RunSummary[] = [];
@@ -57,7 +57,7 @@ export class TrainingSection {
 
   #row(specs: readonly (typeof charts)[number][]): Row {
     const row: Row = {
-      charts: specs.map((spec) => new LineChart({ ...spec, saveCsv: () => void this.#saveCsv(), onZoom: (range) => this.#zoomTo(range) })),
+      charts: specs.map((spec) => new LineChart({ ...spec, saveCsv, onZoom: (range) => this.#zoomTo(range) })),
       element: h("div", { class: "charts" }),
       isBehind: false,
     };
@@ -68,11 +68,7 @@ export class TrainingSection {
 
   #toolbar(): HTMLElement {
     for (const control of [this.#log, this.#overlay]) control.addEventListener("change", () => this.#refresh());
-    this.#smoothing.addEventListener("input", () => {
-      this.#smoothingText.value = this.#smoothing.value === "0" ? "off" : (Number(this.#smoothing.value) / 100).toFixed(2);
-      this.#refresh();
-    });
-    this.#smoothingText.value = "off";
+    this.#smoothing.addEventListener("input", () => this.#refresh());
     this.#whole.addEventListener("click", () => this.#zoomTo(undefined));
     return h(
       "div",
@@ -153,6 +149,7 @@ export class TrainingSection {
     const overlay = this.#runs.find(({ index }) => String(index) === this.#overlay.value && index !== 0);
     const runs = [this.#runs[0], overlay].filter((run) => run !== undefined);
     const smoothing = Number(this.#smoothing.value) / 100;
+    this.#smoothingText.value = smoothing === 0 ? "off" : smoothing.toFixed(2); // also where the browser put back what was set before
     const points = Math.max(LEAST_POINTS, ...shown.map(({ width }) => Math.round(width)));
     const fields = shown.map(({ spec }) => spec.field);
     const [from, to] = this.#zoom ?? [];
@@ -169,13 +166,10 @@ export class TrainingSection {
       this.element.dataset.lines = String(this.#runs[0]?.lines ?? 0);
     };
   }
-
-  /** All lines of the run, not only the points on show. */
-  async #saveCsv(): Promise<void> {
-    const response = await fetch(metricsCsvAddress(0));
-    download("metrics.csv", await response.blob());
-  }
 }
+
+/** All lines of the run, not only the points on show. The browser tells where that fails. */
+const saveCsv = () => downloadFrom(metricsCsvAddress(0), "metrics.csv");
 
 function fetchEach(runs: readonly RunSummary[], query: MetricsQuery): Promise<SampledMetrics[]> {
   return Promise.all(runs.map(({ index }) => fetchMetrics(index, query)));

@@ -47,9 +47,12 @@ function nodesOf(children: readonly Child[]): Node[] {
 /** Hands a file to the reader. */
 export function download(name: string, content: Blob): void {
   const url = URL.createObjectURL(content);
-  const link = h("a", { href: url, download: name });
-  link.click();
+  downloadFrom(url, name);
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+export function downloadFrom(url: string, name: string): void {
+  h("a", { href: url, download: name }).click();
 }
 
 /** Small buttons that save something in one form or another. */
