@@ -6,7 +6,7 @@ import { serveDashboard } from "engram-dashboard/server";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { float32Text } from "../src/data/numbers.js";
-import { describePages, hover } from "./browser.js";
+import { describePages, goToStep, hover, map } from "./browser.js";
 import { servedRuns, tensorsOf } from "./servedRuns.js";
 import { appendLines, syntheticConfig, writeSyntheticMemory, writeSyntheticRun } from "./syntheticRun.js";
 
@@ -86,6 +86,21 @@ describePages("the dashboard with a late server", (open) => {
     await server.close();
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByLabel("Save Loss as CSV", { exact: true }).click()]);
     expect(await download.failure()).not.toBeNull();
+  });
+
+  test("the box with a value tells the value on show", async () => {
+    const folder = run("box");
+    await using opened = await open(await serve({ run: folder }));
+    const { page } = opened;
+    await map(page, "link_matrix").waitFor();
+    await goToStep(page, 0);
+    await page.locator('[data-map="memory"][data-step="0"]').waitFor();
+    const [, before] = await hover(page, "memory", 8, 0, CELLS, 20);
+    expect(before).toBe("0");
+    await goToStep(page, 6);
+    await page.locator('[data-map="memory"][data-step="6"]').waitFor();
+    const value = tensorsOf(folder, 20000).get("debug.memory")?.data[(6 * CELLS + 8) * 20] ?? Number.NaN;
+    expect((await page.locator(".tooltip > *").allTextContents())[1]).toBe(float32Text(value));
   });
 
   test("a page that is come back to says how much it smooths", async () => {

@@ -48,12 +48,15 @@ const NUDGE: Readonly<Record<string, readonly [number, number]>> = {
 };
 
 export class Heatmap {
+  /** The one whose value the box tells: there is one box. */
+  static #told: Heatmap | undefined;
   readonly element: HTMLElement;
   #matrix: Matrix = emptyMatrix;
   #width = 0;
   #most: number;
   #focus = { row: 0, column: 0 };
-  #picked = false;
+  /** Where in the window the box with the value of `#focus` is asked for. */
+  #picked: { readonly x: number; readonly y: number } | undefined;
   readonly #canvas = h("canvas", { width: 0, height: 0 });
   readonly #ticks = h("div", { class: "map-ticks", "aria-hidden": "true" });
   readonly #columnTicks = h("div", { class: "map-columns", "aria-hidden": "true" });
@@ -97,6 +100,7 @@ export class Heatmap {
 
   dispose(): void {
     for (const stop of this.#stopListening) stop();
+    this.#unpick();
     this.element.remove();
   }
 
@@ -115,6 +119,7 @@ export class Heatmap {
     if (this.spec.most === undefined && this.spec.scale !== "unit") this.#most = Math.max(this.#most, roundUp(largest(matrix.values)));
     refill(this.#note, note);
     this.#layOut();
+    this.#pickAgain();
   }
 
   resize(width: number): void {
@@ -260,7 +265,7 @@ export class Heatmap {
     if (rows === 0 || (nudge === undefined && event.key !== "Enter")) return;
     event.preventDefault();
     const far = event.shiftKey ? 10 : 1;
-    const [down, right] = this.#picked ? (nudge ?? [0, 0]) : [0, 0];
+    const [down, right] = this.#picked !== undefined ? (nudge ?? [0, 0]) : [0, 0];
     const row = clamp(this.#focus.row + far * down, 0, rows - 1);
     const column = clamp(this.#focus.column + far * right, 0, columns - 1);
     if (right !== 0) this.spec.onColumn?.(column);
@@ -272,7 +277,8 @@ export class Heatmap {
   #pick(row: number, column: number, x: number, y: number): void {
     const { rows, columns } = this.#matrix;
     this.#focus = { row, column };
-    this.#picked = true;
+    this.#picked = { x, y };
+    Heatmap.#told = this;
     const [cellWidth, cellHeight] = [this.#width / columns, this.#height / rows];
     Object.assign(this.#mark.style, {
       left: `${column * cellWidth}px`,
@@ -286,8 +292,18 @@ export class Heatmap {
 
   #unpick(): void {
     this.#mark.hidden = true;
-    this.#picked = false;
+    this.#picked = undefined;
+    if (Heatmap.#told !== this) return;
+    Heatmap.#told = undefined;
     hideTooltip();
+  }
+
+  /** The box tells the value on show, also while pointer and keyboard rest. */
+  #pickAgain(): void {
+    if (this.#picked === undefined || Heatmap.#told !== this) return;
+    const { row, column } = this.#focus;
+    if (row < this.#matrix.rows && column < this.#matrix.columns) this.#pick(row, column, this.#picked.x, this.#picked.y);
+    else this.#unpick();
   }
 
   /** What is said of a value: the place, the very number of the file, and what it means. */
