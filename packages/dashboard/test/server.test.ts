@@ -128,7 +128,7 @@ describe("a run's folder", () => {
     writeFileSync(join(folder, "anew"), '{"iteration":100,"loss":1}\n');
     renameSync(join(folder, "anew"), join(folder, "metrics.jsonl"));
     expect(await lines()).toBe(1);
-    writeFileSync(join(folder, "metrics.jsonl"), '{"iteration":100,"loss":0.25}\n{"iteration":200,"loss":0.5}\n'); // in place, and longer
+    writeFileSync(join(folder, "metrics.jsonl"), '{"iteration":1,"loss":1}\n{"iteration":2,"loss":0.5}\n'); // in place, and longer
     expect(await lines()).toBe(2);
     rmSync(join(folder, "metrics.jsonl"));
     expect(await lines()).toBe(0);
