@@ -189,14 +189,18 @@ describePages("the dashboard of a run", (open) => {
     await page.getByLabel("Log scale").check();
     await page.getByLabel("Smoothing").fill("90");
     await page.getByText("0.90", { exact: true }).waitFor();
-    await page.locator('[data-chart="accuracy"] .u-over').waitFor();
-    const box = await page.locator('[data-chart="accuracy"] .u-over').boundingBox();
-    if (box === null) throw new Error("no chart");
-    await page.mouse.move(box.x + 0.25 * box.width, box.y + 40);
-    await page.mouse.down();
-    await page.mouse.move(box.x + 0.5 * box.width, box.y + 60, { steps: 4 });
-    await page.mouse.up();
-    await page.getByRole("button", { name: "Whole run" }).click();
+    const whole = page.getByRole("button", { name: "Whole run" });
+    const zoom = async () => {
+      const box = await page.locator('[data-chart="accuracy"] .u-over').boundingBox();
+      if (box === null) return false; // the chart is just being drawn anew
+      await page.mouse.move(box.x + 0.25 * box.width, box.y + 40);
+      await page.mouse.down();
+      await page.mouse.move(box.x + 0.5 * box.width, box.y + 60, { steps: 4 });
+      await page.mouse.up();
+      return whole.isVisible();
+    };
+    await expect.poll(zoom, PATIENCE).toBe(true);
+    await whole.click();
     await page.getByLabel("Compare with").selectOption({ label: "nothing" });
     await expect.poll(() => readout.count(), PATIENCE).toBe(1);
   });

@@ -136,9 +136,10 @@ describePages("following a run", (open) => {
     await using watcher = await open(server.url);
     await watcher.page.locator('[data-iteration="400"]').waitFor();
     await using late = await open("about:blank");
-    const finished = server.finish();
-    await late.page.goto(server.url);
-    await finished;
+    const first = late.page.waitForResponse(server.url);
+    const arrival = late.page.goto(server.url);
+    await first; // on a busy machine nothing of it might come before the server is gone
+    await Promise.all([server.finish(), arrival]);
     for (const { page } of [watcher, late]) {
       await page.locator('[data-lines="4"]').waitFor();
       await page.locator('[data-iteration="400"]').waitFor();

@@ -29,8 +29,8 @@ const MOST_CONNECTIONS = 64;
 /** Always open, and no sign that a page wants more. */
 const EVENTS = "/api/events";
 /** Pages that know of the end and have asked for nothing for so long have all they want. */
-const QUIET_MS = 700;
-const LONGEST_FINISH_MS = 3000;
+const QUIET_MS = 1000;
+const LONGEST_FINISH_MS = 5000;
 
 /** Sent with every answer. The two cross-origin policies isolate the page, so that the playground may use threads. */
 const headers = {
