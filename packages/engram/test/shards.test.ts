@@ -5,7 +5,7 @@ import type { Engine } from "../src/engine/engine.js";
 import { Staging } from "../src/models/core.js";
 import type { Model } from "../src/models/model.js";
 import type { SDNCOptions } from "../src/models/options.js";
-import { State } from "../src/models/state.js";
+import { rangesOf, State } from "../src/models/state.js";
 import { Trainer } from "../src/train/trainer.js";
 import {
   bits,
@@ -85,6 +85,23 @@ describe.each(modelTypes)("%s", (type) => {
     model.zeroGrad();
     expect(bits(run())).toEqual(bits(once));
   });
+});
+
+test.each([
+  [3, 16, 64, [3]],
+  [10, 16, 64, [5, 5]],
+  [32, 16, 64, [16, 16]],
+  [33, 16, 64, [12, 12, 9]],
+  [1000, 32, 64, Array(250).fill(4)],
+  [34, 64, 64, [...Array(8).fill(4), 2]],
+  [35, 128, 64, [...Array(17).fill(2), 1]],
+  [32, 256, 512, Array(8).fill(4)],
+  [8, 256, 64, [4, 4]],
+])("a batch of %i for a DNC of %i cells and %i hidden units is cut into shards of %o", (batch, nrCells, hiddenSize, sizes) => {
+  const model = smallModel("dnc", { nrCells, hiddenSize, readHeads: 4, cellSize: 20 });
+  const ranges = rangesOf(model.network.layout, batch);
+  expect(ranges.map(({ count }) => count)).toEqual(sizes);
+  expect(ranges.map(({ from }) => from)).toEqual(ranges.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0)));
 });
 
 /** Runs `call` with NaN in every buffer that a call stages things in: what lay there before must not matter. */

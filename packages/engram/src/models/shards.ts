@@ -10,6 +10,8 @@ const MAX_ROWS = 16;
 const MAX_LINK_BYTES = 2 ** 20;
 /** The same for a batch of many shards: what twenty steps keep for going back stays in the second-level cache, beside the weights. */
 const MAX_LINK_BYTES_OF_MANY = 2 ** 14;
+/** Bytes of a link matrix from which on two rows, whose matrices are not all gone from that cache a step later, are worth slower products. */
+const LARGE_LINK_BYTES = 2 ** 16;
 /** Bytes of recurrent weights that do. More are fetched from farther at every step, which is worth it for many rows only. */
 const MAX_NEAR_WEIGHTS = 2 ** 19;
 /** Gradient sums at most: shards beyond share them, each sum adding its shards in order. */
@@ -26,13 +28,16 @@ export function shardRanges(batch: number, config: ModelConfig, isDense: boolean
   const isMany = batch >= 2 * MAX_ROWS;
   const weightBytes = 16 * hiddenSize * (hiddenSize + readHeads * cellSize);
   const linkBytes = isDense ? 4 * nrCells * pad4(nrCells) : 0;
-  const mostBytes = isMany && weightBytes <= MAX_NEAR_WEIGHTS ? MAX_LINK_BYTES_OF_MANY : MAX_LINK_BYTES;
+  const isNear = isMany && weightBytes <= MAX_NEAR_WEIGHTS;
+  const mostBytes = isNear ? MAX_LINK_BYTES_OF_MANY : MAX_LINK_BYTES;
+  const least = isNear && linkBytes >= LARGE_LINK_BYTES ? 2 : 4;
   let most = MAX_ROWS;
-  while (most > 4 && most * linkBytes > mostBytes) most /= 2;
+  while (most > least && most * linkBytes > mostBytes) most /= 2;
   const shards = Math.max(Math.ceil(batch / most), Math.min(2, Math.floor(batch / 4)), 1);
   if (!isMany) return split(batch, shards);
-  // Of many shards all but the last are a multiple of four rows, the height of the product kernel's tiles.
-  return split(Math.ceil(batch / 4), shards).map(({ from, count }) => ({ from: 4 * from, count: Math.min(4 * count, batch - 4 * from) }));
+  // Of many shards all but the last are a multiple of four rows, the height of the product kernel's tiles, or of two.
+  const parts = split(Math.ceil(batch / least), shards);
+  return parts.map(({ from, count }) => ({ from: least * from, count: Math.min(least * count, batch - least * from) }));
 }
 
 /** Which shards add into which gradient sum: consecutive ones. */
