@@ -1,6 +1,5 @@
 // Bad input of each kind gives the typed error that names the field, what was expected and what came, and leaves the model as it was.
 import { beforeEach, describe, expect, test } from "vitest";
-import { Engine } from "../src/engine/engine.js";
 import { ConfigError, EngramError, type ErrorCode, ShapeError, StateError } from "../src/errors.js";
 import { DNC } from "../src/models/dnc.js";
 import type { Model } from "../src/models/model.js";
@@ -330,12 +329,6 @@ test("what does not fit into memory is an EngramError that says what to lower, a
   );
   expect(resultBits(model.forward(randomTensor([2, 3, 3], 2), state))).toEqual(want);
   expect(() => new DNC({ inputSize: 3, hiddenSize: 40_000 })).toThrow(/MiB are needed.*the model's sizes/);
-});
-
-test("memory that threads share is smaller, and an error for want of it says that one thread has more room", () => {
-  expect(() => Engine.createShared(2 ** 20).allocate(2 ** 21)).toThrow(
-    /^3 MiB are needed and memory that threads share.*: train with threads: 1, lower/,
-  );
 });
 
 describe("options", () => {
