@@ -1,37 +1,26 @@
 // The playground where its worker answers late, as on a busy machine, and where its reader is quick.
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { writeFileSync } from "node:fs";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { Session } from "../src/playground/session.js";
 import { standardSettings } from "../src/playground/settings.js";
 import { describePages, map, serveFiles } from "./browser.js";
-import { at, iterationOf, set } from "./playgroundPage.js";
+import { at, iterationOf, PAGES, servedPlayground, set } from "./playgroundPage.js";
 
-const PAGES = join(dirname(fileURLToPath(import.meta.url)), "..", "dist");
 const PATIENCE = { timeout: 30_000 };
 const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
 describePages("the playground with late answers", (open) => {
-  let root: string;
-  let site: Awaited<ReturnType<typeof serveFiles>>;
+  const { address, path } = servedPlayground();
   beforeAll(async () => {
-    root = mkdtempSync(join(realpathSync(tmpdir()), "engram-late-"));
-    site = await serveFiles(PAGES);
     const session = Session.start({ ...standardSettings("sdnc", "copy"), inputSize: 4, maxLength: 5, nrCells: 9, seed: 3 });
     for await (const _ of session.train(new AbortController().signal, 4));
-    writeFileSync(join(root, "step-4.safetensors"), session.checkpoint());
-  });
-  afterAll(() => {
-    site.close();
-    rmSync(root, { recursive: true, force: true });
+    writeFileSync(path("step-4.safetensors"), session.checkpoint());
   });
   const playground = async () => {
     const opened = await open("about:blank");
     await opened.page.addInitScript(holdAnswers);
-    await opened.page.goto(`${site.url}playground.html`);
+    await opened.page.goto(address());
     await opened.page.getByText("ready", { exact: true }).waitFor();
     return opened;
   };
@@ -85,7 +74,7 @@ describePages("the playground with late answers", (open) => {
     await page.getByLabel("Bits, 5 a step").fill("2");
     await page.getByText("Bits are 0 or 1; '2' is not.").waitFor();
     await answers(page, "hold");
-    await page.getByLabel("Checkpoint file").setInputFiles(join(root, "step-4.safetensors"));
+    await page.getByLabel("Checkpoint file").setInputFiles(path("step-4.safetensors"));
     await page.locator(".pattern[inert]").waitFor(); // what is typed for the model before would be shown to this one
     await answers(page, "release");
     await page.locator(".scrub-words", { hasText: "of 0 … 10" }).waitFor();
@@ -135,7 +124,7 @@ describePages("the playground with late answers", (open) => {
     await using opened = await open("about:blank");
     const { page } = opened;
     await page.route(/worker.*\.js$/, (route) => route.fulfill({ contentType: "text/plain", body: "" }));
-    await page.goto(`${site.url}playground.html`);
+    await page.goto(address());
     await page.getByText("The worker failed: its file could not be loaded.").waitFor();
     expect(await page.locator("[inert] button", { hasText: "Train" }).count()).toBe(1);
   });

@@ -1,35 +1,22 @@
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { writeFileSync } from "node:fs";
 import { loadModel } from "engram/files";
 import { createTask } from "engram/tasks";
 import { serveDashboard } from "engram-dashboard/server";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { parsePattern, patternBatch } from "../src/playground/pattern.js";
 import { Session } from "../src/playground/session.js";
 import { standardSettings } from "../src/playground/settings.js";
-import { describePages, downloaded, map, serveFiles } from "./browser.js";
-import { at, iterationOf, set } from "./playgroundPage.js";
+import { describePages, downloaded, map } from "./browser.js";
+import { at, iterationOf, servedPlayground, set } from "./playgroundPage.js";
 import { writeSyntheticRun } from "./syntheticRun.js";
 
-const PAGES = join(dirname(fileURLToPath(import.meta.url)), "..", "dist");
 const PATTERN = "101 011 110 001";
 const SOLVED_WITHIN = 100_000;
 
 describePages("the playground", (open) => {
-  let root: string;
-  let site: Awaited<ReturnType<typeof serveFiles>>;
-  beforeAll(async () => {
-    root = mkdtempSync(join(realpathSync(tmpdir()), "engram-playground-"));
-    site = await serveFiles(PAGES);
-  });
-  afterAll(() => {
-    site.close();
-    rmSync(root, { recursive: true, force: true });
-  });
-  const playground = () => open(`${site.url}playground.html`);
+  const { address, path } = servedPlayground();
+  const playground = () => open(address());
 
   test("trains copy to solved in the page, and the checkpoint gives the same outputs bit for bit in Node", async () => {
     await using opened = await playground();
@@ -108,7 +95,7 @@ describePages("the playground", (open) => {
   });
 
   test("trains anew at once where a training is replaced, and trains on where a file is refused", async () => {
-    writeFileSync(join(root, "letter.safetensors"), "Dear reader");
+    writeFileSync(path("letter.safetensors"), "Dear reader");
     await using opened = await playground();
     const { page } = opened;
     await page.getByRole("button", { name: "Train" }).click();
@@ -117,7 +104,7 @@ describePages("the playground", (open) => {
     await page.getByRole("button", { name: "Train" }).click();
     await at(page, (iteration) => iteration > 0);
     const iteration = await iterationOf(page);
-    await page.getByLabel("Checkpoint file").setInputFiles(join(root, "letter.safetensors"));
+    await page.getByLabel("Checkpoint file").setInputFiles(path("letter.safetensors"));
     await page.getByText(/^letter\.safetensors: not a safetensors file/).waitFor();
     await at(page, (later) => later > iteration);
     await page.getByRole("button", { name: "Pause" }).click();
@@ -128,25 +115,25 @@ describePages("the playground", (open) => {
     const session = Session.start({ ...standardSettings("sdnc", "copy"), inputSize: 4, maxLength: 5, nrCells: 9, seed: 3 });
     for await (const _ of session.train(new AbortController().signal, 4));
     const bytes = session.checkpoint();
-    writeFileSync(join(root, "step-4.safetensors"), bytes);
-    writeFileSync(join(root, "letter.safetensors"), "Dear reader");
+    writeFileSync(path("step-4.safetensors"), bytes);
+    writeFileSync(path("letter.safetensors"), "Dear reader");
     await using opened = await playground();
     const { page } = opened;
-    await page.getByLabel("Checkpoint file").setInputFiles(join(root, "step-4.safetensors"));
+    await page.getByLabel("Checkpoint file").setInputFiles(path("step-4.safetensors"));
     await at(page, (iteration) => iteration === 4);
     expect(await page.locator("select[name=model]").inputValue()).toBe("sdnc");
     expect(await page.getByLabel("Cells", { exact: true }).inputValue()).toBe("9");
     await page.getByLabel("Bits, 3 a step").fill(PATTERN);
     await page.locator(".scrub-words", { hasText: "of 0 … 8" }).waitFor();
     expect(await outputs(page)).toEqual(outputsInNode(bytes));
-    await page.getByLabel("Checkpoint file").setInputFiles(join(root, "letter.safetensors"));
+    await page.getByLabel("Checkpoint file").setInputFiles(path("letter.safetensors"));
     await page.getByText(/^letter\.safetensors: not a safetensors file/).waitFor();
     await page.getByRole("button", { name: "Step", exact: true }).click();
     await at(page, (iteration) => iteration === 5);
   });
 
   test("uses threads where the page is isolated, one where it is not", async () => {
-    const folder = join(root, "run");
+    const folder = path("run");
     writeSyntheticRun(folder, { lines: 1 });
     const server = await serveDashboard({ run: folder });
     try {
@@ -169,7 +156,7 @@ describePages("the playground", (open) => {
     ["light", 1280],
     ["dark", 390],
   ] as const)("fits the window, %s, %i wide", async (colorScheme, width) => {
-    await using opened = await open(`${site.url}playground.html`, { colorScheme, viewport: { width, height: 800 } });
+    await using opened = await open(address(), { colorScheme, viewport: { width, height: 800 } });
     const { page } = opened;
     await page.getByRole("button", { name: "Step", exact: true }).click();
     await at(page, (iteration) => iteration === 1);

@@ -1,6 +1,28 @@
-// What tests do with the playground's page.
+// The playground's page for the tests of a file, and what they do with it.
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
-import { expect } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
+import { serveFiles } from "./browser.js";
+
+export const PAGES = join(dirname(fileURLToPath(import.meta.url)), "..", "dist");
+
+/** The pages, served while the tests of a file run, and a folder of theirs. */
+export function servedPlayground() {
+  let root: string;
+  let site: Awaited<ReturnType<typeof serveFiles>>;
+  beforeAll(async () => {
+    root = mkdtempSync(join(realpathSync(tmpdir()), "engram-playground-"));
+    site = await serveFiles(PAGES);
+  });
+  afterAll(() => {
+    site.close();
+    rmSync(root, { recursive: true, force: true });
+  });
+  return { address: () => `${site.url}playground.html`, path: (name: string) => join(root, name) };
+}
 
 /** Sets numbers by their labels. */
 export async function set(page: Page, values: Readonly<Record<string, number>>): Promise<void> {

@@ -5,6 +5,7 @@
 // together: its state (the fields of DenseLayout say where in it), what the backward pass needs of one access ("saved"), its row
 // of ξ and its row of read vectors [R, Wp]. All of it is f32 in whole vectors; padding of the state is zero and stays zero.
 import { allocationBackward, allocationForward, allocationRecall } from "./allocation";
+import { fillZero } from "./bytes";
 import {
   contentBackward, contentForward, headContentBackward, headContentForward, inverseNorm, inverseNorms, keyNormBackward, rowDots,
   rowDotsBackward,
@@ -121,7 +122,7 @@ function accessForward(
   writeForward(memory, next + at.norms, prev + at.memory, writeWeights, xi + at.eraseVector, xi + at.writeVector, np, w);
   // 6. L with the reads along it, p
   if (empty) {
-    memoryFill(next + at.linkMatrix, floats(np * np)); // L′ and p′ are 0
+    fillZero(next + at.linkMatrix, floats(np * np)); // L′ and p′ are 0
     noReads(alongRows, alongColumns, np, rp);
   } else {
     linkForward(
@@ -144,12 +145,6 @@ function accessForward(
   headSums(reads, memory, next + at.readWeights, n, w, r);
   const readBytes = floats(r * w);
   clear(reads + readBytes, <usize>at.readStride - readBytes);
-}
-
-// @ts-ignore: decorator
-@inline
-function memoryFill(at: usize, bytes: usize): void {
-  memory.fill(at, 0, bytes);
 }
 
 /** Along no links nothing is read. */

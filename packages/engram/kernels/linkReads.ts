@@ -3,7 +3,7 @@
 // L [Np, Np] row-major, taken four rows at a time, so that the sums down the columns are loaded and stored once in four rows. v, L·v and
 // Lᵀ·v are [Np, Rp], the heads of a cell lying together: each link is spread over the lanes and multiplies four heads of a cell. With
 // one or two heads that would leave half the lanes idle: there two cells of two heads fill a vector (`pairs` [Np, 2]).
-import { clear, floats, padded, zero4, VECTOR } from "./simd";
+import { clear, floats, padded, VECTOR, zero4 } from "./simd";
 
 /** Before the rows, in order. Makes alongColumns 0; for up to two heads fills `pairs` [Np, 2], else does not need it. */
 export function startReads(alongColumns: usize, pairs: usize, v: usize, paddedCells: i32, heads: i32): void {

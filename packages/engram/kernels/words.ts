@@ -2,7 +2,7 @@
 //
 // memory [Np, Wp], weights [Np], erase vector e and write vector v [Wp].
 import { inverseRoots } from "./contentAddressing";
-import { accumulate, clear, floats, splat, sumLanes, sumLanes4, zero4, VECTOR } from "./simd";
+import { accumulate, clear, floats, splat, sumLanes, sumLanes4, VECTOR, zero4 } from "./simd";
 
 /** Erases, then adds; norms[i] = 1/√(|M_i|² + ε) as inverseNorms gives them. next may be prev; numRows is a multiple of 4. */
 export function writeForward(
